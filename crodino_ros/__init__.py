@@ -1,0 +1,1 @@
+"""The ROS 2 side: bags, messages, the command line and the nodes."""
