@@ -1,0 +1,134 @@
+"""The native data set format: a folder of aligned colour, depth and label images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from crodino_core.errors import CrodinoError
+from crodino_core.labels import UNLABELLED, LabelSet
+
+
+@dataclass(frozen=True)
+class RgbdSample:
+    """One labelled pair of images."""
+
+    name: str
+    rgb: np.ndarray
+    """uint8 [H, W, 3], RGB order."""
+    depth: np.ndarray
+    """float32 [H, W], metres along the optical axis, 0 = invalid."""
+    label: np.ndarray
+    """uint8 [H, W], class index, 255 = unlabelled."""
+
+
+class RgbdFolder:
+    """A data set on disk.
+
+    ::
+
+        classes.yaml    index, name, color_rgb of each class
+        camera.yaml     depth: {scale_to_metres: 0.001}   (optional)
+        splits.json     {"train": ["<sequence>/<frame>", ...], "val": [...], "test": [...]}
+        <sequence>/color/<frame>.jpg | .png
+        <sequence>/depth/<frame>.png      uint16
+        <sequence>/label/<frame>.png      uint8
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Read the description of the data set, not its images.
+
+        :raises CrodinoError: the folder lacks a file or one cannot be read.
+        """
+        self.path = Path(path)
+        for needed in ('classes.yaml', 'splits.json'):
+            if not (self.path / needed).is_file():
+                raise CrodinoError(
+                    f'{self.path} is not a data set folder: {needed} was expected in it'
+                )
+        self.labels = LabelSet.from_yaml(self.path / 'classes.yaml')
+        try:
+            self.splits: dict[str, list[str]] = json.loads((self.path / 'splits.json').read_text())
+        except json.JSONDecodeError as error:
+            raise CrodinoError(f'{self.path}/splits.json is not JSON: {error}') from error
+        if not isinstance(self.splits, dict):
+            raise CrodinoError(
+                f'{self.path}/splits.json: a mapping from split to list of frames was expected'
+            )
+        self.depth_scale = self._read_depth_scale()
+
+    def names(self, split: str) -> list[str]:
+        """Return the frames of a split, as `<sequence>/<frame>`.
+
+        :raises CrodinoError: there is no such split, or it is empty.
+        """
+        if not self.splits.get(split):
+            raise CrodinoError(
+                f'{self.path} has no frames in a split {split!r}; it has: '
+                + ', '.join(f'{name} ({len(frames)})' for name, frames in self.splits.items())
+            )
+        return list(self.splits[split])
+
+    def read(self, name: str) -> RgbdSample:
+        """Read one frame.
+
+        :raises CrodinoError: an image is missing, damaged or of another size than the others.
+        """
+        sequence, _, frame = name.rpartition('/')
+        folder = self.path / sequence
+        color = folder / 'color' / f'{frame}.jpg'
+        if not color.is_file():
+            color = color.with_suffix('.png')
+        rgb = cv2.cvtColor(_read_image(color, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        depth = _read_image(folder / 'depth' / f'{frame}.png', cv2.IMREAD_UNCHANGED)
+        label = _read_image(folder / 'label' / f'{frame}.png', cv2.IMREAD_UNCHANGED)
+        for kind, image, dtype in (('depth', depth, np.uint16), ('label', label, np.uint8)):
+            if image.shape != rgb.shape[:2]:
+                raise CrodinoError(
+                    f'{folder}: the {kind} image of frame {frame} has shape {image.shape}, '
+                    f'{rgb.shape[:2]} was expected as in colour'
+                )
+            if image.dtype != dtype:
+                raise CrodinoError(
+                    f'{folder}: the {kind} image of frame {frame} is {image.dtype}, '
+                    f'{np.dtype(dtype)} was expected; write it again with full range'
+                )
+        self._check_classes(label, folder / 'label' / f'{frame}.png')
+        return RgbdSample(name, rgb, depth.astype(np.float32) * self.depth_scale, label)
+
+    def _check_classes(self, label: np.ndarray, path: Path) -> None:
+        unknown = label[(label >= len(self.labels)) & (label != UNLABELLED)]
+        if unknown.size:
+            raise CrodinoError(
+                f'{path} has the value {unknown[0]} in {unknown.size} pixels; 0 to '
+                f'{len(self.labels) - 1} (classes.yaml) or {UNLABELLED} was expected'
+            )
+
+    def _read_depth_scale(self) -> np.float32:
+        camera = self.path / 'camera.yaml'
+        if not camera.is_file():
+            return np.float32(0.001)
+        try:
+            content = yaml.safe_load(camera.read_text()) or {}
+            scale = float((content.get('depth') or {}).get('scale_to_metres', 0.001))
+        except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+            reason = ' '.join(str(error).split())
+            raise CrodinoError(
+                f'{camera}: depth: {{scale_to_metres: number}} was expected: {reason}'
+            ) from error
+        if not scale > 0:
+            raise CrodinoError(f'{camera}: scale_to_metres is {scale}; more than 0 was expected')
+        return np.float32(scale)
+
+
+def _read_image(path: Path, flags: int) -> np.ndarray:
+    image = cv2.imread(str(path), flags)
+    if image is None:
+        found = 'cannot be decoded' if path.is_file() else 'does not exist'
+        raise CrodinoError(f'the image {path} {found}; copy the data set again')
+    return image
