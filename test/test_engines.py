@@ -1,0 +1,164 @@
+"""The engines: one protocol, the same masks, and a clear word where one cannot be used."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_bundle import NETWORK_SIZE, make_tiny_bundle
+
+from crodino_core.bundle import ModelBundle
+from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.modality import Modality
+from crodino_core.runtime.engines import ENGINE_NAMES, load_engines
+
+SIZES = [(24, 32), (48, 64), (60, 80), (37, 51)]
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
+    return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
+
+
+@pytest.fixture(scope='module', params=ENGINE_NAMES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f'{request.param} is not installed')
+    return str(request.param)
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    """Make packages look as if they were not installed."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name: None if name in packages else find_spec(name)
+    )
+
+
+def half_bright(size: tuple[int, int]) -> np.ndarray:
+    """Return an RGB image, dark on the left and bright on the right."""
+    image = np.full((*size, 3), 40, np.uint8)
+    image[:, size[1] // 2 :] = 220
+    return image
+
+
+def half_near(size: tuple[int, int]) -> np.ndarray:
+    """Return a depth image, far on the left and near on the right."""
+    depth = np.full(size, 4.0, np.float32)
+    depth[:, size[1] // 2 :] = 1.0
+    return depth
+
+
+IMAGES = {Modality.RGB: half_bright, Modality.DEPTH: half_near}
+
+
+@pytest.mark.parametrize('modality', list(Modality))
+def test_images_of_any_size_and_of_changing_sizes_are_segmented(bundle, engine_name, modality):
+    engine = load_engines(bundle, engine_name).engines[modality]
+    for size in [*SIZES, SIZES[0]]:
+        prediction = engine.infer(IMAGES[modality](size))
+        assert prediction.mask.shape == prediction.confidence.shape == size
+        assert prediction.mask.dtype == prediction.confidence.dtype == np.uint8
+        assert prediction.logits is None
+        assert not prediction.mask[:, : size[1] // 2 - 3].any()
+        assert prediction.mask[:, size[1] // 2 + 3 :].all()
+        assert prediction.confidence[:, 0].min() > 250
+
+
+def test_a_prediction_outlives_the_next_one(bundle, engine_name):
+    engine = load_engines(bundle, engine_name).engines[Modality.RGB]
+    first = engine.infer(half_bright((24, 32)))
+    kept = first.mask.copy()
+    engine.infer(255 - half_bright((24, 32)))
+    np.testing.assert_array_equal(first.mask, kept)
+
+
+def test_images_may_be_read_only_or_not_contiguous(bundle, engine_name):
+    engine = load_engines(bundle, engine_name).engines[Modality.RGB]
+    image = half_bright((24, 64))[:, ::2]
+    image.flags.writeable = False
+    assert engine.infer(image).mask[:, 20:].all()
+    contiguous = image.copy()
+    contiguous.flags.writeable = False
+    assert engine.infer(contiguous).mask[:, 20:].all()
+
+
+def test_logits_are_returned_on_demand_at_the_size_of_the_network(bundle, engine_name):
+    engines = load_engines(bundle, engine_name, logits=True).engines
+    for modality, engine in engines.items():
+        prediction = engine.infer(IMAGES[modality]((48, 64)))
+        assert prediction.logits.shape == (2, *NETWORK_SIZE)
+        assert prediction.logits.dtype == np.float32
+        assert prediction.mask.shape == (48, 64)
+
+
+def test_all_engines_agree(bundle):
+    images = {Modality.RGB: half_bright((60, 80)), Modality.DEPTH: half_near((60, 80))}
+    for modality, image in images.items():
+        masks = [
+            load_engines(bundle, name, exact=True).engines[modality].infer(image).mask
+            for name in ENGINE_NAMES
+            if importlib.util.find_spec(name) is not None
+        ]
+        for mask in masks[1:]:
+            assert (mask == masks[0]).mean() > 0.999
+
+
+def test_the_facts_for_the_report(bundle, engine_name):
+    loaded = load_engines(bundle, engine_name, threads=2)
+    facts = loaded.describe()
+    assert facts['name'] == engine_name
+    assert facts['device'].startswith('CPU (2 threads')
+    assert facts['version']
+    assert facts['passed_over'] == {}
+
+
+def test_exact_means_float32(bundle):
+    pytest.importorskip('openvino')
+    loaded = load_engines(bundle, 'openvino', exact=True)
+    assert loaded.describe()['device'].endswith('f32)')
+
+
+def test_auto_takes_the_first_engine_that_works(bundle):
+    loaded = load_engines(bundle)
+    installed = [name for name in ENGINE_NAMES if importlib.util.find_spec(name) is not None]
+    assert loaded.name == installed[0]
+
+
+def test_auto_says_why_an_engine_was_passed_over(bundle, monkeypatch):
+    hide(monkeypatch, 'openvino')
+    loaded = load_engines(bundle)
+    assert loaded.name == 'onnxruntime'
+    assert 'pip install openvino' in loaded.passed_over['openvino']
+
+
+def test_an_engine_that_is_not_installed_is_named_with_the_way_to_install_it(bundle, monkeypatch):
+    hide(monkeypatch, 'onnx2torch')
+    with pytest.raises(CrodinoError, match=r'torch is not installed.*pip install onnx2torch'):
+        load_engines(bundle, 'torch')
+
+
+def test_without_any_engine_every_reason_is_given(bundle, monkeypatch):
+    hide(monkeypatch, 'openvino', 'onnxruntime', 'onnx2torch')
+    with pytest.raises(CrodinoError, match=r'no engine.*openvino.*onnxruntime.*onnx2torch'):
+        load_engines(bundle)
+
+
+def test_an_unknown_engine_is_a_wrong_usage(bundle):
+    with pytest.raises(UsageError, match=r"'tflite' is unknown.*auto, openvino, onnxruntime"):
+        load_engines(bundle, 'tflite')
+
+
+def test_no_threads_is_a_wrong_usage(bundle):
+    with pytest.raises(UsageError, match='0 threads'):
+        load_engines(bundle, threads=0)
+
+
+def test_a_file_that_is_no_network_gives_one_line(bundle, engine_name, tmp_path: Path):
+    broken = make_tiny_bundle(tmp_path / 'broken')
+    broken.onnx_path(Modality.RGB).write_bytes(b'not a network')
+    with pytest.raises(CrodinoError, match=f'{engine_name} cannot run') as caught:
+        load_engines(broken, engine_name)
+    assert '\n' not in str(caught.value)
