@@ -1,0 +1,1 @@
+"""Training both networks together (CroDiNo-KD) and exporting them. Needs torch."""
