@@ -1,0 +1,107 @@
+"""What a run leaves on disk for the next step."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from crodino_core.errors import CrodinoError
+from crodino_core.labels import LabelSet
+from crodino_core.learning.models.twin import Architecture, ModalityNetwork
+from crodino_core.modality import Modality
+
+LAST = 'last.pt'
+
+
+def best_name(part: Modality | str) -> str:
+    """File name of a best network; of the twin two files, one a modality (SIBLING)."""
+    return f'best_{part}.pt'
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint in one step: a kill or a full disk leaves the earlier one whole.
+
+    :raises CrodinoError: it cannot be written.
+    """
+    temporary = path.with_suffix('.partial')
+    try:
+        torch.save(content, temporary)
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
+        temporary.unlink(missing_ok=True)
+        raise CrodinoError(
+            f'{path} cannot be written: {error}; the earlier one, if any, is whole: make room '
+            'and resume the run'
+        ) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint.
+
+    :raises CrodinoError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise CrodinoError(
+            f'{path} does not exist; a finished run has {LAST} and, for each modality, '
+            f'{best_name(Modality.RGB)} and {best_name(Modality.DEPTH)}: run crodino train first'
+        )
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise CrodinoError(f'{path} is damaged: {error}; train again or take a copy') from error
+
+
+def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:
+    """Give a network the weights of a checkpoint.
+
+    :raises CrodinoError: they are of another architecture.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).partition('\n')[2].strip().partition('\n')[0]
+        raise CrodinoError(
+            f'{path} holds another architecture (backbone, classes or split): {first}; '
+            'use the configuration it was trained with'
+        ) from error
+
+
+def save_best(
+    path: Path,
+    network: nn.Module,
+    architecture: Architecture,
+    labels: LabelSet,
+    facts: dict[str, Any],
+) -> None:
+    """Write a best network with all that export needs."""
+    save(
+        path,
+        {
+            'network': network.state_dict(),
+            'architecture': dataclasses.asdict(architecture),
+            'labels': labels.to_list(),
+            'facts': facts,
+        },
+    )
+
+
+def load_best(run: Path, modality: Modality) -> tuple[ModalityNetwork, LabelSet, dict[str, Any]]:
+    """Read a modality's best network from a run folder, in evaluation mode.
+
+    :raises CrodinoError: the file is missing, damaged or no network of this modality.
+    """
+    path = run / best_name(modality)
+    content = load(path)
+    try:
+        network = ModalityNetwork(modality, Architecture(**content['architecture']))
+        load_weights(network, content['network'], path)
+    except (KeyError, TypeError) as error:
+        raise CrodinoError(
+            f'{path} is no best network of a run (found no {error}); train again'
+        ) from error
+    return network.eval(), LabelSet.from_list(content['labels']), content['facts']

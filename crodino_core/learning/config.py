@@ -1,0 +1,198 @@
+"""One page that says everything about a training run; an unknown key is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from crodino_core.errors import UsageError
+from crodino_core.learning.decoupled_augment import (
+    GeometrySettings,
+    PhotometricSettings,
+    Positive,
+    Share,
+)
+from crodino_core.learning.models.twin import SplitKind
+
+STRICT = ConfigDict(extra='forbid')
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(gt=0)]
+Size = tuple[Count, Count]
+MethodName = Literal['crodino', 'independent', 'kd', 'early_fusion_zero_filled']
+
+
+@dataclass(frozen=True, config=STRICT)
+class FolderSource:
+    """A data set in the native folder format."""
+
+    path: str
+    kind: Literal['folder'] = 'folder'
+    split: str = 'train'
+    weight: Positive = 1.0
+    """Share of the samples drawn from this source, relative to the other sources."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class ScenesSource:
+    """Synthetic rooms, rendered when the run starts."""
+
+    kind: Literal['scenes']
+    scenes: Count = 100
+    frames_per_scene: Count = 4
+    seed: int = 0
+    weight: Positive = 1.0
+
+
+Source = Annotated[FolderSource | ScenesSource, Field(discriminator='kind')]
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataConfig:
+    """Where samples come from and the sizes they are seen at."""
+
+    sources: list[Source]
+    validation: FolderSource
+    input_size: Size = (288, 384)
+    """Height and width at which the exported networks work."""
+    view_size: Size = (192, 256)
+    """Height and width of a training view."""
+    workers: Annotated[int, Field(ge=0)] = 1
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelConfig:
+    """The networks."""
+
+    backbone: str = 'mobilenet_v2'
+    weights: str | None = None
+    """Initial weights of the encoders: a state dict, `imagenet` (downloaded), or none."""
+    split: SplitKind = 'projection'
+    split_channels: Count = 128
+    decoder_channels: Count = 128
+    separable: bool = True
+    depth_range: tuple[Positive, Positive] = (0.1, 10.0)
+
+
+@dataclass(frozen=True, config=STRICT)
+class LossConfig:
+    """Weights of the losses (SEED) and the parameters of Eq 3 and Eq 7; 0 switches one off."""
+
+    orthogonality: Weight = 0.1
+    contrastive: Weight = 0.5
+    auxiliary: Weight = 0.2
+    mixup: Weight = 1.0
+    mixing: Share = 0.35
+    """Lambda of Eq 3."""
+    contrast: Literal['prototype', 'global'] = 'prototype'
+    temperature: Positive = 0.07
+    distillation: Weight = 1.0
+    """Weight of the teacher's word; only in the method `kd`."""
+    distillation_temperature: Positive = 2.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class OptimiserConfig:
+    """AdamW with a linear warm-up and a cosine decay."""
+
+    steps: Count = 1500
+    batch_size: Count = 8
+    learning_rate: Positive = 5e-4
+    encoder_factor: Positive = 0.5
+    """Learning rate of the pretrained encoders relative to the decoders'."""
+    weight_decay: Weight = 0.01
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    clip_norm: Positive = 5.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    """Decay of the averaged weights that are validated and exported; 0 switches it off."""
+    precision: Literal['float32', 'bfloat16'] = 'float32'
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """A training run."""
+
+    name: str
+    data: DataConfig
+    method: MethodName = 'crodino'
+    teacher: str | None = None
+    """Run folder of the teacher, an `early_fusion_zero_filled` run; only in the method `kd`."""
+    seed: int = 0
+    device: str = 'auto'
+    validate_every: Count = 250
+    model: ModelConfig = field(default_factory=ModelConfig)
+    geometry: GeometrySettings = field(default_factory=GeometrySettings)
+    photometric: PhotometricSettings = field(default_factory=PhotometricSettings)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+
+def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
+    """Read a training configuration.
+
+    :param path: YAML file; relative paths in it are relative to the working folder.
+    :param overrides: `key=value` with dots for nesting, e.g. `optimiser.steps=200`.
+    :raises UsageError: the file is not readable, or a key or value is wrong.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise UsageError(f'{path}: the configuration cannot be read: {reason}') from error
+    if not isinstance(content, dict):
+        raise UsageError(f'{path}: a mapping of settings was expected')
+    for override in overrides:
+        _override(content, override)
+    try:
+        return TypeAdapter(TrainConfig).validate_python(content)
+    except ValidationError as error:
+        raise UsageError(f'{path}: ' + '; '.join(map(_explain, error.errors()))) from error
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """Return the configuration with all its defaults, in the form `load_config` reads."""
+    content = TypeAdapter(TrainConfig).dump_python(config, mode='json')
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition('=')
+    if not separator:
+        raise UsageError(f'{override!r} is not an override; key=value was expected')
+    *parents, last = key.split('.')
+    for parent in parents:
+        content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise UsageError(f'{override!r}: {parent} is no mapping and has no keys below it')
+    try:
+        content[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        reason = ' '.join(str(error).split())
+        raise UsageError(f'{override!r}: the value is not YAML: {reason}') from error
+
+
+def _explain(error: Any) -> str:
+    """Say one finding of pydantic in our words, with the nearest known key."""
+    where = '.'.join(str(part) for part in error['loc'])
+    if error['type'] != 'unexpected_keyword_argument':
+        return f'{where}: {error["msg"]} (found: {error.get("input")!r})'
+    key = str(error['loc'][-1])
+    near = difflib.get_close_matches(key, sorted(_known_keys(TrainConfig)), n=1)
+    hint = f'; did you mean {near[0]}?' if near else ''
+    return f'unknown key {where}{hint}'
+
+
+def _known_keys(kind: Any) -> set[str]:
+    """All keys of the configuration's dataclasses."""
+    kinds = [
+        kind, DataConfig, FolderSource, ScenesSource, ModelConfig, GeometrySettings,
+        PhotometricSettings, LossConfig, OptimiserConfig,
+    ]  # fmt: skip
+    return {item.name for each in kinds for item in dataclasses.fields(each)}

@@ -1,0 +1,215 @@
+"""From a training run to a model bundle: two ONNX graphs that take what a sensor gives."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crodino_core.bundle import ModelBundle
+from crodino_core.errors import CrodinoError
+from crodino_core.learning import checkpoint
+from crodino_core.learning.data.scenes import Camera, Scene
+from crodino_core.learning.models.twin import ModalityNetwork
+from crodino_core.learning.run_folder import CONFIG_FILE
+from crodino_core.modality import Modality
+
+OPSET = 17
+"""The newest that TensorRT 8.6 (JetPack 6.0) reads."""
+METHOD_TITLES = {
+    'crodino': 'CroDiNo-KD (arXiv 2505.24361)',
+    'independent': 'two independent networks',
+    'kd': 'distillation from a multi-modal teacher',
+}
+INPUT_NAMES = {Modality.RGB: 'image', Modality.DEPTH: 'depth'}
+REQUIRED_AGREEMENT = 0.999
+PARITY_SIZES = ((480, 640), (512, 512), (256, 320))
+
+
+class DeploymentGraph(nn.Module):
+    """A modality's network between the sensor's image and the mask of the same size."""
+
+    def __init__(
+        self, network: ModalityNetwork, modality: Modality, input_size: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.modality = modality
+        self.input_size = input_size
+        # On the whole graph: the exporter puts every part back into the outermost mode.
+        self.eval()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Segment uint8 [1, H, W, 3] (RGB) or float32 [1, H, W, 1] (metres, 0 invalid).
+
+        :return: mask uint8 [1, H, W], confidence uint8 [1, H, W] (255 = certain), and the logits
+            float32 [1, K, h/4, w/4].
+        """
+        source_size = image.shape[1:3]
+        pixels = image.permute(0, 3, 1, 2).float()
+        if self.modality is Modality.RGB:
+            pixels = functional.interpolate(
+                pixels / 255, self.input_size, mode='bilinear', align_corners=False
+            )
+        else:
+            # Nearest: a mean of two depths across an edge is no surface, and one with 0 is wrong.
+            pixels = resize_nearest(pixels, self.input_size)
+        logits = self.network(pixels)
+        scores = functional.interpolate(
+            logits, self.input_size, mode='bilinear', align_corners=False
+        )
+        mask = scores.argmax(1, keepdim=True)
+        # The largest softmax without the others: ONNX Runtime's Softmax over axis 1 transposes.
+        best = scores.amax(1, keepdim=True)
+        confidence = 255 / (scores - best).exp().sum(1, keepdim=True)
+        # TensorRT 8.6 has uint8 at the graph's ends only, so the casts come last.
+        both = resize_nearest(torch.cat([mask.float(), confidence.round()], 1), source_size)
+        mask, confidence = both.to(torch.uint8).unbind(1)
+        return mask, confidence, logits
+
+
+def resize_nearest(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize B x C x H x W to the pixel whose centre is nearest, by whole-number arithmetic.
+
+    Engines and torch round the Resize operator's fractions differently where they fall between
+    two pixels, which at a scale of 16/9 is every ninth row; a Gather leaves nothing to round.
+    """
+    for dimension, target in zip((2, 3), size, strict=True):
+        source = image.shape[dimension]
+        middle = 2 * torch.arange(target, device=image.device) + 1
+        index = torch.div(middle * source, 2 * target, rounding_mode='trunc')
+        image = image.index_select(dimension, index)
+    return image
+
+
+def export_run(run: Path, out: Path) -> ModelBundle:
+    """Write the best networks of a run as a bundle, checked against torch.
+
+    :param run: folder of a training run.
+    :raises CrodinoError: the run is incomplete, or a graph does not do what torch does.
+    """
+    loaded = {m: checkpoint.load_best(run, m) for m in Modality}
+    _, labels, facts = loaded[Modality.RGB]
+    trained_on = _training_facts(run, {m: loaded[m][2] for m in Modality})
+    input_size = (int(facts['input_size'][0]), int(facts['input_size'][1]))
+    rgb_input, depth_input = (loaded[m][0].input for m in (Modality.RGB, Modality.DEPTH))
+    with tempfile.TemporaryDirectory() as folder:
+        files = {m: Path(folder) / f'{m}.onnx' for m in Modality}
+        agreement = {}
+        for m in Modality:
+            graph = DeploymentGraph(loaded[m][0], m, input_size)
+            write_onnx(graph, files[m])
+            agreement[m] = check_parity(graph, files[m])
+        return ModelBundle.save(
+            out,
+            files,
+            name=str(facts['name']),
+            labels=labels,
+            input_size=input_size,
+            rgb_mean=_three(rgb_input.mean),
+            rgb_std=_three(rgb_input.std),
+            depth_range=(depth_input.near, depth_input.far),
+            opset=OPSET,
+            trained_on=trained_on,
+            scores={
+                'validation': {
+                    str(m): {'miou': round(loaded[m][2]['validation_miou'], 2)} for m in Modality
+                },
+                'parity': {str(m): round(agreement[m], 6) for m in Modality},
+            },
+        )
+
+
+def write_onnx(graph: DeploymentGraph, path: Path) -> None:
+    """Export a graph with free height and width; `logits` stays a named inner tensor."""
+    example = example_images(graph.modality, [(64, 96)])[0]
+    name = INPUT_NAMES[graph.modality]
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            graph,
+            (torch.from_numpy(example),),
+            str(path),
+            input_names=[name],
+            output_names=['mask', 'confidence', 'logits'],
+            dynamic_axes={key: {1: 'height', 2: 'width'} for key in (name, 'mask', 'confidence')},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(path)
+    # Not an output: an engine that fuses both modalities asks for it by name.
+    model.graph.output.pop()
+    model.doc_string = 'crodino_ros: image in, mask and confidence out'
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+@torch.no_grad()
+def check_parity(graph: DeploymentGraph, path: Path) -> float:
+    """Compare the ONNX file with torch on rendered rooms of several sizes.
+
+    :return: share of pixels with the same class.
+    :raises CrodinoError: less than 99.9 % agree.
+    """
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    equal = total = 0
+    for image in example_images(graph.modality, PARITY_SIZES):
+        expected, _, _ = graph(torch.from_numpy(image))
+        mask, _ = session.run(['mask', 'confidence'], {INPUT_NAMES[graph.modality]: image})
+        equal += int((mask == expected.numpy()).sum())
+        total += mask.size
+    if equal / total < REQUIRED_AGREEMENT:
+        raise CrodinoError(
+            f'the exported {graph.modality} network agrees with torch on {equal / total:.4%} of '
+            f'the pixels; {REQUIRED_AGREEMENT:.1%} were expected: try another onnxruntime'
+        )
+    return equal / total
+
+
+def example_images(modality: Modality, sizes: Any) -> list[np.ndarray]:
+    """Render one image of a room for each size, in the shape the graph takes."""
+    scene = Scene(seed=2024)
+    pose = scene.random_poses(1, np.random.default_rng(0))[0]
+    images = []
+    for height, width in sizes:
+        frame = scene.render(pose, Camera.from_fov(height, width, horizontal_fov_deg=75.0))
+        images.append(
+            frame.rgb[None] if modality is Modality.RGB else frame.depth[None, :, :, None]
+        )
+    return images
+
+
+def _three(values: Tensor) -> tuple[float, float, float]:
+    """Undo the rounding to float32, which would show in `model.yaml`."""
+    red, green, blue = (round(value, 6) for value in values.flatten().tolist())
+    return red, green, blue
+
+
+def _training_facts(run: Path, facts: Mapping[Modality, dict[str, Any]]) -> dict[str, Any]:
+    path = run / CONFIG_FILE
+    if not path.is_file():
+        raise CrodinoError(f'{path} does not exist; export a folder that crodino train wrote')
+    config = yaml.safe_load(path.read_text())
+    return {
+        'sources': [
+            {**source, 'path': Path(source['path']).name} if 'path' in source else source
+            for source in config['data']['sources']
+        ],
+        'backbone': config['model']['backbone'],
+        'initial_weights': Path(config['model']['weights'] or 'random').name,
+        'method': METHOD_TITLES[config.get('method', 'crodino')],
+        'steps': {str(m): facts[m]['step'] for m in Modality},
+        'batch_size': config['optimiser']['batch_size'],
+        'view_size': config['data']['view_size'],
+        'losses': config['loss'],
+    }

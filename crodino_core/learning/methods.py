@@ -1,0 +1,155 @@
+"""CroDiNo-KD and the methods it is measured against, all for the same trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.labels import LabelSet
+from crodino_core.learning import checkpoint, losses
+from crodino_core.learning.config import LossConfig, TrainConfig
+from crodino_core.learning.models.fusion import FusionNetwork
+from crodino_core.learning.models.twin import Architecture, TwinNetwork
+from crodino_core.learning.objective import Batch, twin_losses
+from crodino_core.learning.validate import ImageReader, read_both, read_depth, read_rgb
+from crodino_core.modality import Modality
+
+FUSION = 'fusion'
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network that is validated on its own."""
+
+    name: str
+    network: nn.Module
+    read: ImageReader
+    kept: bool = True
+    """Whether its best state is written; a second look at the same network is not."""
+
+
+class Method(Protocol):
+    """What the trainer has to know of a way to train."""
+
+    def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
+        """Make all the networks that are trained."""
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return the weighted losses of a batch by name; their sum is minimised."""
+
+    def parts(self, model: nn.Module) -> list[Part]:
+        """Return what is validated."""
+
+
+def make_method(config: TrainConfig, labels: LabelSet, device: torch.device) -> Method:
+    """Choose the method of a configuration.
+
+    :raises UsageError: the settings do not fit the method.
+    :raises CrodinoError: the teacher cannot be loaded.
+    """
+    if config.method in ('kd', 'early_fusion_zero_filled') and (
+        config.geometry.kind == 'decoupled'
+    ):
+        raise UsageError(
+            f'the method {config.method} sees both images of a frame at once, and '
+            'geometry.kind decoupled moves them apart; coupled or none was expected'
+        )
+    if config.method == 'early_fusion_zero_filled':
+        return EarlyFusion()
+    if config.method == 'kd':
+        if config.teacher is None:
+            raise UsageError(
+                'the method kd needs teacher: the run folder of an early_fusion_zero_filled run'
+            )
+        return Distillation(config.loss, _load_teacher(Path(config.teacher), labels).to(device))
+    return Twin(config.loss if config.method == 'crodino' else ALONE)
+
+
+ALONE = LossConfig(orthogonality=0, contrastive=0, auxiliary=0, mixup=0)
+"""Two networks that share nothing but the loop they are trained in."""
+
+
+class Twin:
+    """CroDiNo-KD or, with all cross-modal losses switched off, two independent networks."""
+
+    def __init__(self, settings: LossConfig) -> None:
+        self.settings = settings
+
+    def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
+        """Make both networks and the auxiliary decoder."""
+        return TwinNetwork(architecture, weights)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return every loss whose weight is not 0."""
+        assert isinstance(model, TwinNetwork)
+        return twin_losses(model, batch, self.settings)
+
+    def parts(self, model: nn.Module) -> list[Part]:
+        """Return both networks."""
+        assert isinstance(model, TwinNetwork)
+        readers: dict[Modality, ImageReader] = {Modality.RGB: read_rgb, Modality.DEPTH: read_depth}
+        return [Part(str(m), model.network(m), read) for m, read in readers.items()]
+
+
+class Distillation(Twin):
+    """Two students of a multi-modal teacher, by their logits (Hinton et al., arXiv 1503.02531)."""
+
+    def __init__(self, settings: LossConfig, teacher: FusionNetwork) -> None:
+        super().__init__(settings)
+        self.teacher = teacher.eval().requires_grad_(False)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return the cross entropy and the distillation loss of each student."""
+        assert isinstance(model, TwinNetwork)
+        with torch.no_grad():
+            taught = self.teacher(_stack(batch))
+        result = {}
+        for m in Modality:
+            logits, label = model.network(m)(batch[str(m)]), batch[f'{m}_label']
+            result[f'segmentation_{m}'] = losses.segmentation_loss(logits, label)
+            result[f'distillation_{m}'] = self.settings.distillation * losses.distillation_loss(
+                logits, taught, label, self.settings.distillation_temperature
+            )
+        return result
+
+
+class EarlyFusion:
+    """One network for both sensors; validated with both, and with zeros for either."""
+
+    def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
+        """Make the network."""
+        return FusionNetwork(architecture, weights)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return the cross entropy; the labels of both views are one under coupled geometry."""
+        return {FUSION: losses.segmentation_loss(model(_stack(batch)), batch['rgb_label'])}
+
+    def parts(self, model: nn.Module) -> list[Part]:
+        """Return the network as it was trained and with each sensor dead."""
+        return [
+            Part(FUSION, model, read_both()),
+            *(Part(f'{FUSION}_without_{m}', model, read_both(m), kept=False) for m in Modality),
+        ]
+
+
+def _stack(batch: Batch) -> Tensor:
+    return torch.cat([batch['rgb'], batch['depth']], 1)
+
+
+def _load_teacher(run: Path, labels: LabelSet) -> FusionNetwork:
+    path = run / checkpoint.best_name(FUSION)
+    content = checkpoint.load(path)
+    classes = LabelSet.from_list(content['labels'], str(path))
+    if classes.names != labels.names:
+        raise CrodinoError(
+            f'the teacher {path} knows {", ".join(classes.names)}; the data set has '
+            f'{", ".join(labels.names)}: train a teacher on the same classes'
+        )
+    teacher = FusionNetwork(Architecture(**content['architecture']))
+    checkpoint.load_weights(teacher, content['network'], path)
+    return teacher

@@ -1,0 +1,1 @@
+"""The twin network: encoder, split, decoder, shared auxiliary decoder."""

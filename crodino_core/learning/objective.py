@@ -1,0 +1,97 @@
+"""What the twin network is trained on: one batch in, the named losses out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crodino_core.learning import losses
+from crodino_core.learning.config import LossConfig
+from crodino_core.learning.decoupled_augment import warp_features
+from crodino_core.learning.models.twin import Features, TwinNetwork
+from crodino_core.modality import Modality
+
+Batch = dict[str, Tensor]
+
+
+def twin_losses(twin: TwinNetwork, batch: Batch, settings: LossConfig) -> dict[str, Tensor]:
+    """Compute every weighted loss of CroDiNo-KD on one batch.
+
+    :param batch: for each modality `m`: `m` (image), `m_label` and `m_affine`, see `View`.
+    :return: scalars by name; their sum is the objective.
+    """
+    features = {m: twin.network(m).encode(batch[str(m)]) for m in Modality}
+    result: dict[str, Tensor] = {}
+    for m in Modality:
+        result |= _segmentation(twin, features, batch, m, settings)
+        z = features[m]
+        if settings.orthogonality:
+            result[f'orthogonality_{m}'] = settings.orthogonality * losses.orthogonality_loss(
+                z.invariant.float(), z.specific.float()
+            )
+        if settings.auxiliary:
+            result[f'auxiliary_{m}'] = settings.auxiliary * _auxiliary(
+                twin, z, batch[f'{m}_label']
+            )
+    if settings.contrastive:
+        result['contrastive'] = settings.contrastive * _contrast(twin, features, batch, settings)
+    return result
+
+
+def _segmentation(
+    twin: TwinNetwork,
+    features: dict[Modality, Features],
+    batch: Batch,
+    modality: Modality,
+    settings: LossConfig,
+) -> dict[str, Tensor]:
+    """Cross entropy of the clean and of the mixed pass, decoded together."""
+    own, label = features[modality], batch[f'{modality}_label']
+    network = twin.network(modality)
+    if not settings.mixup:
+        logits = network.decode(own.invariant, own.specific, own.skip)
+        return {f'segmentation_{modality}': losses.segmentation_loss(logits, label)}
+    other, valid = warp_features(
+        features[modality.other].invariant,
+        batch[f'{modality}_affine'],
+        batch[f'{modality.other}_affine'],
+    )
+    mixed = losses.mix_invariant(own.invariant, other, valid, settings.mixing)
+    logits = network.decode(
+        torch.cat([own.invariant, mixed]),
+        torch.cat([own.specific, own.specific]),
+        torch.cat([own.skip, own.skip]),
+    )
+    clean_logits, mixed_logits = logits.chunk(2)
+    return {
+        f'segmentation_{modality}': losses.segmentation_loss(clean_logits, label),
+        f'mixup_{modality}': settings.mixup * losses.coarse_segmentation_loss(mixed_logits, label),
+    }
+
+
+def _auxiliary(twin: TwinNetwork, z: Features, label: Tensor) -> Tensor:
+    """Sum of the cross entropies of both halves through the shared decoder A."""
+    logits = twin.auxiliary(torch.cat([z.invariant, z.specific]))
+    invariant, specific = logits.chunk(2)
+    return losses.coarse_segmentation_loss(invariant, label) + losses.coarse_segmentation_loss(
+        specific, label
+    )
+
+
+def _contrast(
+    twin: TwinNetwork,
+    features: dict[Modality, Features],
+    batch: Batch,
+    settings: LossConfig,
+) -> Tensor:
+    rgb, depth = (features[m].invariant for m in (Modality.RGB, Modality.DEPTH))
+    if settings.contrast == 'global':
+        return losses.global_contrast(rgb, depth, settings.temperature)
+    return losses.prototype_contrast(
+        rgb,
+        depth,
+        batch['rgb_label'],
+        batch['depth_label'],
+        twin.architecture.classes,
+        settings.temperature,
+    )

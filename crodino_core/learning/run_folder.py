@@ -1,0 +1,90 @@
+"""What a training run says of itself: its configuration and what it ran with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.learning import checkpoint
+from crodino_core.learning.config import TrainConfig, to_yaml
+from crodino_core.learning.run_log import METRICS_FILE, write_text
+
+CONFIG_FILE = 'config.yaml'
+ENVIRONMENT_FILE = 'environment.yaml'
+PACKAGES = ('torch', 'torchvision', 'torchmetrics', 'numpy', 'opencv-python-headless')
+FREE_ON_RESUME = ('device', 'data.workers', 'validate_every')
+"""Settings that do not change the numbers of a run."""
+
+
+def begin(run: Path, config: TrainConfig) -> None:
+    """Make the folder of a new run.
+
+    :raises CrodinoError: it holds a run already.
+    """
+    if (run / checkpoint.LAST).exists():
+        raise CrodinoError(f'{run} holds a run already; resume it or name another folder')
+    run.mkdir(parents=True, exist_ok=True)
+    (run / METRICS_FILE).unlink(missing_ok=True)
+    write_text(run / CONFIG_FILE, to_yaml(config))
+    write_text(run / ENVIRONMENT_FILE, yaml.safe_dump(_environment(), sort_keys=False))
+
+
+def check_same_config(run: Path, config: TrainConfig) -> None:
+    """Refuse to resume a run under other settings: the result would be that of neither.
+
+    :raises UsageError: a setting differs that would change the numbers.
+    """
+    path = run / CONFIG_FILE
+    if not path.is_file():
+        return
+    earlier = dict(_flatten(yaml.safe_load(path.read_text())))
+    now = dict(_flatten(yaml.safe_load(to_yaml(config))))
+    for key in sorted(earlier.keys() & now.keys() - set(FREE_ON_RESUME)):
+        if earlier[key] != now[key]:
+            raise UsageError(
+                f'{key} is {now[key]}, but the run {run} has {earlier[key]}; resume with its '
+                f'own {CONFIG_FILE} or start another run'
+            )
+
+
+def _flatten(content: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield each setting with its dotted key; a list is one setting."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key}', value
+
+
+def _environment() -> dict[str, Any]:
+    """Return versions, machine and state of the source, to tell two runs apart later."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = 'unknown'
+    return {
+        'source': _git_state(),
+        'python': platform.python_version(),
+        'packages': packages,
+        'machine': f'{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs',
+    }
+
+
+def _git_state() -> str:
+    """Return the commit of the source, with `-dirty` when it was edited since."""
+    command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty']
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return 'not under git'
+    return answer.stdout.strip()

@@ -1,0 +1,100 @@
+"""The figures of a training run: `metrics.csv`, `curves.png` and TensorBoard events."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+METRICS_FILE = 'metrics.csv'
+CURVES_FILE = 'curves.png'
+BOARD_FOLDER = 'tensorboard'
+VALIDATION = 'validation_miou_'
+"""Columns that begin so are mIoU in percent, those after `step` without it are losses."""
+
+
+class RunLog:
+    """Writes the same rows for spreadsheets, for the eye and for TensorBoard."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._board: Any = None
+
+    def add(self, step: int, losses: Mapping[str, float], miou: Mapping[str, float]) -> None:
+        """Write what was measured after a step.
+
+        :param losses: weighted losses by name.
+        :param miou: validation mIoU by network, percent.
+        """
+        row = {'step': step, **losses} | {f'{VALIDATION}{k}': v for k, v in miou.items()}
+        path = self.run / METRICS_FILE
+        new = not path.exists()
+        with path.open('a', newline='') as stream:
+            writer = csv.DictWriter(stream, row)
+            if new:
+                writer.writeheader()
+            writer.writerow({key: f'{value:.6g}' for key, value in row.items()})
+        draw_curves(self.run)
+        self._add_to_board(step, {'loss': losses, 'validation mIoU': miou})
+
+    def _add_to_board(self, step: int, groups: Mapping[str, Mapping[str, float]]) -> None:
+        if self._board is None:
+            # Not at the top: the import takes seconds, and a run that is over needs none.
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(self.run / BOARD_FOLDER), purge_step=step)
+        for group, values in groups.items():
+            for name, value in values.items():
+                self._board.add_scalar(f'{group}/{name}', value, step)
+        self._board.flush()
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._board is not None:
+            self._board.close()
+
+
+def forget_rows_after(run: Path, step: int) -> None:
+    """Drop the rows of `metrics.csv` that a resumed run will write again."""
+    path = run / METRICS_FILE
+    if not path.is_file():
+        return
+    with path.open(newline='') as stream:
+        rows = [row for row in csv.reader(stream) if row]
+    kept = io.StringIO(newline='')
+    csv.writer(kept).writerows(row for row in rows if row[0] == 'step' or int(row[0]) <= step)
+    write_text(path, kept.getvalue())
+
+
+def draw_curves(run: Path) -> None:
+    """Draw `metrics.csv` as `curves.png`: the losses, and the validation mIoU."""
+    from matplotlib.figure import Figure
+
+    with (run / METRICS_FILE).open(newline='') as stream:
+        rows = list(csv.DictReader(stream))
+    steps = [int(row['step']) for row in rows]
+    figure = Figure(figsize=(11, 4.5), layout='constrained')
+    losses, miou = figure.subplots(1, 2)
+    for name in list(rows[0])[1:]:
+        axes = miou if name.startswith(VALIDATION) else losses
+        label = name.removeprefix(VALIDATION).replace('_', ' ')
+        axes.plot(steps, [float(row[name]) for row in rows], marker='.', label=label)
+    losses.set(title='weighted losses', xlabel='step', ylim=(0, None))
+    miou.set(title='validation mIoU', xlabel='step', ylabel='%')
+    for axes in (losses, miou):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize='small')
+    temporary = run / f'{CURVES_FILE}.partial'
+    figure.savefig(temporary, format='png', dpi=110)
+    os.replace(temporary, run / CURVES_FILE)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    temporary = path.with_name(path.name + '.partial')
+    with temporary.open('w', newline='') as stream:
+        stream.write(text)
+    os.replace(temporary, path)

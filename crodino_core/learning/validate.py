@@ -1,0 +1,76 @@
+"""mIoU of a network in training, on whole images at the network's input size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from crodino_core.labels import UNLABELLED
+from crodino_core.modality import Modality
+from crodino_core.rgbd_folder import RgbdSample
+
+ImageReader = Callable[[RgbdSample, tuple[int, int]], Tensor]
+"""Turns a sample into what a network takes, C x H x W at the height and width given."""
+
+
+@torch.no_grad()
+def mean_iou(
+    network: nn.Module,
+    read: ImageReader,
+    samples: Sequence[RgbdSample],
+    input_size: tuple[int, int],
+    batch_size: int = 4,
+) -> float:
+    """Return the mIoU in percent over the classes that occur.
+
+    :param samples: images of one size.
+    """
+    device = next(network.parameters()).device
+    classes = network.decoder.classify.out_channels  # type: ignore[union-attr]
+    confusion = MulticlassConfusionMatrix(classes, ignore_index=UNLABELLED).to(device)
+    training = network.training
+    network.eval()
+    for start in range(0, len(samples), batch_size):
+        batch = samples[start : start + batch_size]
+        images = torch.stack([read(sample, input_size) for sample in batch])
+        label = torch.from_numpy(np.stack([sample.label for sample in batch])).long()
+        logits = network(images.to(device).contiguous(memory_format=torch.channels_last))
+        logits = functional.interpolate(
+            logits.float(), label.shape[-2:], mode='bilinear', align_corners=False
+        )
+        confusion.update(logits.argmax(1), label.to(device))
+    network.train(training)
+    matrix = confusion.compute().double()
+    hits = matrix.diag()
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    return float(100 * (hits[union > 0] / union[union > 0]).mean())
+
+
+def read_rgb(sample: RgbdSample, size: tuple[int, int]) -> Tensor:
+    """Return the colour image, 3 x H x W in 0..1."""
+    rgb = cv2.resize(sample.rgb, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(rgb).permute(2, 0, 1).float() / 255
+
+
+def read_depth(sample: RgbdSample, size: tuple[int, int]) -> Tensor:
+    """Return the depth image, 1 x H x W in metres."""
+    depth = cv2.resize(sample.depth, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return torch.from_numpy(depth)[None]
+
+
+def read_both(without: Modality | None = None) -> ImageReader:
+    """Return a reader of both images, 4 x H x W, with zeros for a dead sensor."""
+
+    def read(sample: RgbdSample, size: tuple[int, int]) -> Tensor:
+        rgb, depth = read_rgb(sample, size), read_depth(sample, size)
+        if without is not None:
+            (rgb if without is Modality.RGB else depth).zero_()
+        return torch.cat([rgb, depth])
+
+    return read

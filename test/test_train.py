@@ -1,0 +1,374 @@
+"""A training run from start to end, broken off, resumed, and refused."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from small_data_set import CLASSES, small_config, write_small_data_set
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.labels import LabelSet
+from crodino_core.learning import checkpoint, methods
+from crodino_core.learning.config import ScenesSource, TrainConfig, load_config
+from crodino_core.learning.data.samples import TwinSamples, load_source, training_batches
+from crodino_core.learning.data.scenes import CLASS_NAMES
+from crodino_core.learning.decoupled_augment import DecoupledAugment
+from crodino_core.learning.optimiser import learning_rate_factor
+from crodino_core.learning.train import Trainer, train
+from crodino_core.modality import Modality
+from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_data_set(tmp_path_factory.mktemp('data') / 'room')
+
+
+@pytest.fixture(scope='module')
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing disturbed."""
+    run = tmp_path_factory.mktemp('runs') / 'finished'
+    train(make_config(data), run)
+    return run
+
+
+def make_config(data: Path, *overrides: str, **settings: Any) -> TrainConfig:
+    path = data.parent / 'config.yaml'
+    path.write_text(yaml.safe_dump(small_config(data, **settings)))
+    return load_config(path, overrides)
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    with (run / 'metrics.csv').open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Equality of nested checkpoint content, to the last bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return bool(a == b)
+
+
+def break_off_at(
+    step: int, monkeypatch: pytest.MonkeyPatch, error: Callable[[], BaseException]
+) -> None:
+    """Let the run die in the middle of a step."""
+    whole = Trainer.train_step
+
+    def dying(self: Trainer, batch: dict[str, torch.Tensor]) -> dict[str, float]:
+        if self.step == step:
+            raise error()
+        return whole(self, batch)
+
+    monkeypatch.setattr(Trainer, 'train_step', dying)
+
+
+def test_a_run_writes_its_folder(finished: Path) -> None:
+    assert {path.name for path in finished.iterdir()} == {
+        'config.yaml', 'environment.yaml', 'metrics.csv', 'curves.png', 'tensorboard',
+        'last.pt', 'best_rgb.pt', 'best_depth.pt',
+    }  # fmt: skip
+    assert cv2.imread(str(finished / 'curves.png')).std() > 10
+    assert 'torch' in yaml.safe_load((finished / 'environment.yaml').read_text())['packages']
+
+
+def test_tensorboard_shows_what_the_table_holds(finished: Path) -> None:
+    events = EventAccumulator(str(finished / 'tensorboard'))
+    events.Reload()
+
+    rows = metrics(finished)
+    shown = events.Scalars('validation mIoU/depth')
+    assert [event.step for event in shown] == [2, 4]
+    assert [event.value for event in shown] == pytest.approx(
+        [float(row['validation_miou_depth']) for row in rows], rel=1e-4
+    )
+    assert len(events.Scalars('loss/contrastive')) == 2
+
+
+def test_the_configuration_in_the_folder_repeats_the_run(finished: Path, data: Path) -> None:
+    assert load_config(finished / 'config.yaml') == make_config(data)
+
+
+def test_metrics_have_a_row_for_each_validation(finished: Path) -> None:
+    rows = metrics(finished)
+
+    assert [row['step'] for row in rows] == ['2', '4']
+    for name in ('segmentation_rgb', 'contrastive', 'validation_miou_depth'):
+        assert all(np.isfinite(float(row[name])) for row in rows)
+
+
+def test_each_modality_keeps_its_own_best_network(finished: Path) -> None:
+    for m in Modality:
+        network, labels, facts = checkpoint.load_best(finished, m)
+        scores = {
+            int(row['step']): float(row[f'validation_miou_{m}']) for row in metrics(finished)
+        }
+        assert labels.names == CLASSES
+        assert facts['validation_miou'] == pytest.approx(max(scores.values()), rel=1e-4)
+        assert scores[facts['step']] == max(scores.values())
+        assert not network.training
+
+
+def test_a_resumed_run_gives_the_numbers_of_an_unbroken_one(
+    finished: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / 'run'
+    config = make_config(data, 'data.workers=1')
+    with monkeypatch.context() as patch:
+        break_off_at(3, patch, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, run)
+    torch.manual_seed(99)  # another process starts elsewhere
+
+    train(config, run, resume=True)
+
+    assert (run / 'metrics.csv').read_text() == (finished / 'metrics.csv').read_text()
+    for name in ('last.pt', 'best_rgb.pt', 'best_depth.pt'):
+        assert equal(checkpoint.load(run / name), checkpoint.load(finished / name)), name
+
+
+def test_a_finished_run_resumed_changes_nothing(finished: Path, data: Path) -> None:
+    before = {path: path.read_bytes() for path in finished.rglob('*') if path.is_file()}
+
+    best = train(make_config(data), finished, resume=True)
+
+    after = {path: path.read_bytes() for path in finished.rglob('*') if path.is_file()}
+    assert after == before
+    assert set(best) == {'rgb', 'depth'}
+
+
+def test_rows_after_the_last_checkpoint_are_written_once(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / 'run'
+    with monkeypatch.context() as patch:
+        break_off_at(3, patch, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(make_config(data), run)
+    row = (run / 'metrics.csv').read_text().splitlines()[1]
+    with (run / 'metrics.csv').open('a') as stream:  # the kill came before the checkpoint
+        stream.write('4' + row[1:] + '\r\n')
+
+    train(make_config(data), run, resume=True)
+
+    assert [row['step'] for row in metrics(run)] == ['2', '4']
+
+
+def test_the_folder_of_a_run_is_not_used_twice(finished: Path, data: Path) -> None:
+    with pytest.raises(CrodinoError, match='holds a run already; resume it'):
+        train(make_config(data), finished)
+
+
+def test_resuming_under_other_settings_is_refused(finished: Path, data: Path) -> None:
+    with pytest.raises(UsageError, match=r'loss\.mixing is 0\.2, but the run .* has 0\.35'):
+        train(make_config(data, 'loss.mixing=0.2'), finished, resume=True)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'last.pt').write_bytes((finished / 'last.pt').read_bytes())
+    for other in ('model.split=halves', 'model.backbone=mobilenet_v2'):
+        with pytest.raises(CrodinoError, match='another architecture'):
+            train(make_config(data, other), tmp_path, resume=True)
+
+
+def test_resuming_without_a_checkpoint_says_what_is_missing(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(CrodinoError, match=r'last\.pt does not exist'):
+        train(make_config(data), tmp_path / 'run', resume=True)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / 'run'
+    real = methods.twin_losses
+
+    def poisoned(twin: Any, batch: Any, settings: Any) -> dict[str, torch.Tensor]:
+        losses = real(twin, batch, settings)
+        if (run / 'last.pt').exists():
+            losses['contrastive'] = losses['contrastive'] * float('nan')
+        return losses
+
+    monkeypatch.setattr(methods, 'twin_losses', poisoned)
+    with pytest.raises(CrodinoError, match='stopped at step 2: contrastive is nan'):
+        train(make_config(data), run)
+
+    assert checkpoint.load(run / 'last.pt')['step'] == 2
+
+
+def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(data)
+    trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
+    parameter = next(trainer.twin.parameters())
+    parameter.register_hook(lambda gradient: gradient * float('inf'))
+    before = parameter.detach().clone()
+
+    with pytest.raises(CrodinoError, match='the norm of the gradient is'):
+        trainer.train_step(next(training_batches(config, trainer.labels, 0)))
+
+    assert torch.equal(parameter, before)
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / 'last.pt'
+    checkpoint.save(path, {'step': 1})
+
+    def full(content: Any, target: Path) -> None:
+        target.write_bytes(b'half')
+        raise RuntimeError('write failed: no space left on device')
+
+    monkeypatch.setattr(torch, 'save', full)
+    with pytest.raises(CrodinoError, match='no space left'):
+        checkpoint.save(path, {'step': 2})
+
+    assert checkpoint.load(path) == {'step': 1}
+    assert [p.name for p in tmp_path.iterdir()] == ['last.pt']
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04 half a file', b'\x80\x02}.'])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / 'best_rgb.pt'
+    path.write_bytes(content)
+    with pytest.raises(CrodinoError, match=r'best_rgb\.pt is'):
+        checkpoint.load_best(tmp_path, Modality.RGB)
+
+
+def test_a_depth_network_is_no_rgb_network_of_another_backbone(
+    finished: Path, tmp_path: Path
+) -> None:
+    content = checkpoint.load(finished / 'best_rgb.pt')
+    content['architecture']['backbone'] = 'mobilenet_v3_large'
+    checkpoint.save(tmp_path / 'best_rgb.pt', content)
+
+    with pytest.raises(CrodinoError, match='another architecture'):
+        checkpoint.load_best(tmp_path, Modality.RGB)
+
+
+def test_the_device_must_exist(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'tpu9' cannot be used"):
+        train(make_config(data, 'device=tpu9'), tmp_path / 'run')
+
+
+@pytest.mark.parametrize(
+    'override',
+    ['optimiser.precision=bfloat16', 'optimiser.ema=0', 'model.split=halves', 'loss.mixup=0'],
+)
+def test_options_of_the_trainer_take_a_step(data: Path, tmp_path: Path, override: str) -> None:
+    config = make_config(data, override)
+    trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
+
+    losses = trainer.train_step(next(training_batches(config, trainer.labels, 0)))
+
+    assert all(np.isfinite(value) for value in losses.values())
+    if 'ema' in override:
+        current = trainer.twin.state_dict()
+        assert equal(trainer.average.state_dict(), current | untouched(trainer))
+
+
+def untouched(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Counters, which are not averaged."""
+    return {k: v for k, v in trainer.average.state_dict().items() if not v.is_floating_point()}
+
+
+def test_the_learning_rate_warms_up_and_decays_to_zero(data: Path) -> None:
+    settings = make_config(data, 'optimiser.steps=100', 'optimiser.warmup_steps=10').optimiser
+
+    factors = [learning_rate_factor(step, settings) for step in range(101)]
+
+    assert factors[0] == pytest.approx(0.1) and factors[10] == 1.0
+    assert factors[100] == pytest.approx(0) and factors[55] == pytest.approx(0.5)
+
+
+# --- samples
+
+
+def make_samples(seed: int, shares: tuple[float, ...] = (1.0,)) -> TwinSamples:
+    """One source for each share, whose only image is of that number's brightness."""
+    sources = [
+        [
+            RgbdSample(
+                'frame',
+                np.full((32, 48, 3), 10 * (i + 1), np.uint8),
+                np.ones((32, 48), np.float32),
+                np.zeros((32, 48), np.uint8),
+            )
+        ]
+        for i in range(len(shares))
+    ]
+    return TwinSamples(sources, shares, DecoupledAugment((32, 48), (16, 24)), 400, seed)
+
+
+def test_a_sample_depends_on_the_seed_and_its_index_alone() -> None:
+    samples, again, other = make_samples(1), make_samples(1), make_samples(2)
+
+    assert equal(samples[7], again[7])
+    assert not equal(samples[7], samples[8])
+    assert not equal(samples[7], other[7])
+
+
+def test_sources_are_drawn_by_their_weights() -> None:
+    samples = make_samples(0, (3.0, 1.0))
+    plain = DecoupledAugment((32, 48), (16, 24))
+    samples.augment = lambda rgb, *rest: plain(rgb, *rest)  # type: ignore[assignment]
+    drawn: list[int] = []
+
+    def note(rgb: np.ndarray, *rest: Any) -> Any:
+        drawn.append(int(rgb[0, 0, 0]))
+        return plain(rgb, *rest)
+
+    samples.augment = note  # type: ignore[assignment]
+    for index in range(400):
+        samples[index]
+
+    assert drawn.count(10) / len(drawn) == pytest.approx(0.75, abs=0.07)
+
+
+def test_a_data_set_without_labelled_pixels_is_refused(data: Path, tmp_path: Path) -> None:
+    blank = write_small_data_set(tmp_path / 'blank')
+    for path in (blank / 'room' / 'label').iterdir():
+        cv2.imwrite(str(path), np.full((64, 96), 255, np.uint8))
+
+    with pytest.raises(CrodinoError, match="no labelled pixel in split 'train'"):
+        train(make_config(blank), tmp_path / 'run')
+
+
+def test_sources_with_other_classes_are_refused(data: Path) -> None:
+    labels = LabelSet(('floor', 'sky'), ((0, 0, 0), (1, 1, 1)))
+    config = make_config(data)
+
+    with pytest.raises(CrodinoError, match='background, box, picture'):
+        load_source(config.data.sources[0], labels, (64, 96))
+    with pytest.raises(CrodinoError, match='synthetic scenes have the classes'):
+        load_source(ScenesSource('scenes', 1, 1), labels, (64, 96))
+
+
+def test_synthetic_scenes_are_a_source() -> None:
+    labels = LabelSet(CLASS_NAMES, tuple((i, i, i) for i in range(len(CLASS_NAMES))))
+
+    samples = load_source(ScenesSource('scenes', scenes=1, frames_per_scene=2), labels, (48, 64))
+
+    assert [sample.rgb.shape for sample in samples] == [(64, 85, 3)] * 2
+    assert all(sample.label[sample.label != 255].max() < len(labels) for sample in samples)

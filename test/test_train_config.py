@@ -1,0 +1,106 @@
+"""The configuration of a training run: what is read, and how mistakes are answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from small_data_set import small_config
+
+from crodino_core.errors import UsageError
+from crodino_core.learning.config import load_config, to_yaml
+
+DATA = Path('data')
+
+
+def write(folder: Path, content: Any) -> Path:
+    path = folder / 'config.yaml'
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, small_config(DATA)))
+
+    assert config.loss.mixing == 0.35
+    assert config.geometry.kind == 'decoupled'
+
+
+def test_a_configuration_survives_writing_and_reading(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, small_config(DATA)))
+    path = tmp_path / 'again.yaml'
+    path.write_text(to_yaml(config))
+
+    assert load_config(path) == config
+
+
+def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
+    path = write(tmp_path, small_config(DATA))
+
+    config = load_config(path, ['optimiser.steps=7', 'loss.contrast=global', 'seed=3'])
+
+    assert (config.optimiser.steps, config.loss.contrast, config.seed) == (7, 'global', 3)
+    assert config.optimiser.batch_size == 2
+
+
+@pytest.mark.parametrize(
+    ('override', 'answer'),
+    [
+        ('optimiser.stepz=7', 'unknown key optimiser.stepz; did you mean steps?'),
+        ('losses.mixing=0.2', 'unknown key losses; did you mean loss?'),
+        ('data.sources.path=x', 'sources is no mapping'),
+        ('steps', 'key=value was expected'),
+        ('seed=[1', 'the value is not YAML'),
+        ('loss.mixing=1.5', 'loss.mixing: .* less than or equal to 1 .*1.5'),
+        ('geometry.min_scale=0', 'geometry.min_scale: .* greater than 0'),
+        ('photometric.blur=2', 'photometric.blur: .* less than or equal to 1'),
+        ('optimiser.steps=many', 'optimiser.steps: .*integer.*many'),
+        ('loss.contrast=pixel', "loss.contrast: .*'prototype' or 'global'.*pixel"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_expected(
+    tmp_path: Path, override: str, answer: str
+) -> None:
+    path = write(tmp_path, small_config(DATA))
+
+    with pytest.raises(UsageError, match=answer) as error:
+        load_config(path, [override])
+
+    assert '\n' not in str(error.value)
+
+
+def test_an_unknown_key_of_a_source_is_named(tmp_path: Path) -> None:
+    content = small_config(DATA)
+    content['data']['sources'][0]['wieght'] = 2
+    with pytest.raises(UsageError, match='wieght; did you mean weight'):
+        load_config(write(tmp_path, content))
+
+
+def test_a_missing_setting_is_named(tmp_path: Path) -> None:
+    content = small_config(DATA)
+    del content['data']['validation']
+    with pytest.raises(UsageError, match=r'data\.validation'):
+        load_config(write(tmp_path, content))
+
+
+@pytest.mark.parametrize('text', ['- a list', 'a: [', ''])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / 'config.yaml'
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r'config\.yaml'):
+        load_config(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match='cannot be read'):
+        load_config(tmp_path / 'nothing.yaml')
+
+
+def test_the_shipped_configurations_are_valid() -> None:
+    shipped = sorted((Path(__file__).parents[1] / 'config' / 'train').glob('*.yaml'))
+
+    assert shipped
+    for path in shipped:
+        load_config(path)
