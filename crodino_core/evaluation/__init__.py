@@ -1,0 +1,1 @@
+"""Faults, scenarios, replay, metrics and the report."""

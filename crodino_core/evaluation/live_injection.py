@@ -1,0 +1,157 @@
+"""Faults in a live stream: switched on and off by hand, or played from a scenario."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from crodino_core.errors import UsageError
+from crodino_core.evaluation.delay_line import DelayLine
+from crodino_core.evaluation.fault_span import FaultSpan, Scenario, contradiction
+from crodino_core.evaluation.faults import FAULTS, FaultKind, Parameters, Push
+from crodino_core.modality import Modality
+from crodino_core.runtime.frame import Frame
+
+HEALTHY = 'none'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault with all its parameters."""
+
+    kind: FaultKind
+    parameters: Parameters
+
+
+def parse_faults(text: str, sensor: Modality) -> list[Fault]:
+    """Read `drop`, `noise severity=5` or `noise severity=5 + delay delay_s=0.2`; `none` is none.
+
+    :raises UsageError: a kind or parameter is unknown, does not fit the sensor or is out of
+        bounds, or two faults contradict each other.
+    """
+    if text.strip() in ('', HEALTHY):
+        return []
+    faults = [_parse_fault(part.split(), sensor) for part in text.split('+')]
+    decided = [fault.kind.decides for fault in faults if fault.kind.decides]
+    if len(set(decided)) < len(decided):
+        raise UsageError(f'the faults {text!r} contradict each other: both decide {decided[0]}')
+    return faults
+
+
+def _parse_fault(words: list[str], sensor: Modality) -> Fault:
+    fitting = sorted(name for name, kind in FAULTS.items() if sensor in kind.sensors)
+    name = words[0] if words else ''
+    if name not in fitting:
+        close = difflib.get_close_matches(name, fitting, n=1)
+        hint = f' (did you mean {close[0]!r}?)' if close else ''
+        raise UsageError(
+            f'{sensor} has no fault {name!r}{hint}; known are: {HEALTHY}, {", ".join(fitting)}'
+        )
+    given: dict[str, Any] = {}
+    for word in words[1:]:
+        key, equals, value = word.partition('=')
+        if not equals:
+            raise UsageError(f'{name}: {word!r} was found; name=value was expected')
+        given[key] = yaml.safe_load(value)
+    return Fault(FAULTS[name], FAULTS[name].complete(given, f'{sensor} {name}'))
+
+
+class LiveInjection:
+    """Applies faults to the frames of a live stream, in order of arrival.
+
+    Put every frame in with `push`, and give out what `due(now)` returns at `next_arrival`.
+    """
+
+    def __init__(self) -> None:
+        self._by_hand: dict[Modality, list[Fault]] = {modality: [] for modality in Modality}
+        self._spans: list[tuple[FaultSpan, float, float]] = []
+        self._began: float | None = None
+        self._running: dict[Hashable, Push] = {}
+        self._last: dict[Modality, Frame] = {}
+        self._held = DelayLine()
+
+    def set(self, sensor: Modality, faults: list[Fault]) -> None:
+        """Switch these faults of a sensor on, and those set before off."""
+        self._by_hand[sensor] = faults
+
+    def play(self, scenario: Scenario | None, duration: float = 0.0) -> None:
+        """Begin a scenario with the next frame; None ends it.
+
+        :param duration: seconds the percentages of the scenario refer to; 0 where unknown.
+        :raises UsageError: a time is a percentage and the duration is unknown, a fault ends
+            before it starts, or two contradict each other.
+        """
+        spans = () if scenario is None else scenario.faults
+        moments = [m for span in spans for m in (span.start, span.end) if m is not None]
+        if scenario is not None and duration <= 0 and any(m.relative for m in moments):
+            raise UsageError(
+                f'the scenario {scenario.name} has times in percent of a duration, and no '
+                'duration is given'
+            )
+        problem = None if scenario is None else contradiction(scenario, duration or None)
+        if problem is not None:
+            raise UsageError(problem)
+        times = [(span, *span.seconds(duration)) for span in spans]
+        self._spans = [
+            (span, start, float('inf') if end is None else end) for span, start, end in times
+        ]
+        self._began = None
+
+    def active(self, now: float) -> list[str]:
+        """Faults active at a time, as '<sensor> <kind>'."""
+        return [
+            f'{modality} {fault.kind.name}'
+            for modality in Modality
+            for _, fault in self._active(modality, now)
+        ]
+
+    def push(self, frame: Frame, now: float) -> list[Frame]:
+        """Take a frame in; return what arrives instead, and hold what arrives later.
+
+        :param now: the time that scenarios go by, seconds; when it falls they begin anew.
+        """
+        if self._began is None or now < self._began:
+            self._began = now
+        sensor = frame.modality
+        self._last[sensor], previous = frame, self._last.get(sensor)
+        active = dict(self._active(sensor, now))
+        for ended in [k for k in self._running if k[0] is sensor and k not in active]:  # type: ignore[index]
+            del self._running[ended]
+        frames = [frame]
+        for key, fault in active.items():
+            if key not in self._running:
+                self._running[key] = fault.kind.start(previous, fault.parameters, self._last.get)
+            frames = [out for each in frames for out in self._running[key](each)]
+        delays = any(fault.kind.decides == 'when they come' for fault in active.values())
+        arrived = [] if delays else self._held.release(sensor, frame.arrival)
+        for out in frames:
+            if out.arrival > frame.arrival:
+                self._held.put(out)
+            else:
+                arrived.append(out)
+        return arrived
+
+    def swallows(self, sensor: Modality, now: float) -> bool:
+        """Whether a message of the sensor that cannot be decoded is lost too."""
+        return any(fault.kind.decides for _, fault in self._active(sensor, now))
+
+    @property
+    def next_arrival(self) -> float | None:
+        """When a frame that is held back is due; None if none is."""
+        return self._held.next_arrival
+
+    def due(self, now: float) -> list[Frame]:
+        """Give out the frames held back that have arrived by `now`, in the time of arrivals."""
+        return self._held.due(now)
+
+    def _active(self, sensor: Modality, now: float) -> Iterator[tuple[Hashable, Fault]]:
+        time_s = 0.0 if self._began is None else now - self._began
+        for index, (span, start, end) in enumerate(self._spans):
+            if span.sensor is sensor and start <= time_s < end:
+                yield (sensor, 'scenario', index), Fault(FAULTS[span.kind], span.parameters)
+        for index, fault in enumerate(self._by_hand[sensor]):
+            yield (sensor, id(fault), index), fault
