@@ -1,0 +1,102 @@
+"""ROS 2 bags as recordings: a colour and a depth topic, and ground truth if there is some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rosbags.serde import SerdeError
+from rosbags.typesys import Stores, get_typestore
+
+from crodino_core.errors import CrodinoError
+from crodino_core.evaluation.recording import (
+    RecordedDamage,
+    RecordedFrame,
+    RecordedItem,
+    RecordedLabel,
+)
+from crodino_core.modality import Modality
+from crodino_core.runtime.frame import Frame
+from crodino_ros.bag_storage import open_bag
+from crodino_ros.bag_topics import choose_topics
+from crodino_ros.messages import (
+    UnsupportedEncodingError,
+    decode_color,
+    decode_depth,
+    decode_label,
+    stamp_ns,
+)
+
+
+class BagRecording:
+    """A rosbag2 folder or file (MCAP, sqlite3) that iterates the items of a replay.
+
+    Messages are read and decoded one at a time, when they are asked for. `arrival` is the
+    receive time in seconds since the first message of the bag.
+
+    :param topics: topics by role ('rgb', 'depth', 'label') where the defaults do not fit.
+    :raises CrodinoError: it is not a bag, nothing of it is readable, or a topic is missing.
+    """
+
+    def __init__(self, path: str | Path, topics: Mapping[str, str] | None = None) -> None:
+        self.path = Path(path)
+        self.name = self.path.resolve().name
+        self._storage = open_bag(self.path)
+        self.topics = choose_topics(self._storage.topics, topics or {}, str(self.path))
+        self._roles = {topic: role for role, topic in self.topics.items()}
+        self.counts = {role: self._storage.counts[t] for role, t in self.topics.items()}
+        """Messages by role."""
+        for role in ('rgb', 'depth'):
+            if not self.counts[role]:
+                raise CrodinoError(f'the {role} topic {self.topics[role]} of {path} is empty')
+        self.labelled = self.counts.get('label', 0) > 0
+        self.start_ns = self._storage.start_ns
+        self.duration = (self._storage.end_ns - self._storage.start_ns) * 1e-9
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with the bag, one line each; complete once it was iterated."""
+        return self._storage.warnings
+
+    def __iter__(self) -> Iterator[RecordedItem]:
+        for topic, time_ns, data in self._storage.messages(list(self._roles)):
+            arrival = (time_ns - self.start_ns) * 1e-9
+            item = self._decode(topic, arrival, data)
+            if item is not None:
+                yield item
+
+    def _decode(self, topic: str, arrival: float, data: bytes) -> RecordedItem | None:
+        role = self._roles[topic]
+        try:
+            message = self._deserialize(topic, data)
+            if role == 'label':
+                return RecordedLabel(stamp_ns(message.header), arrival, decode_label(message))
+            return RecordedFrame(_frame(Modality(role), arrival, message))
+        except UnsupportedEncodingError as error:
+            raise UnsupportedEncodingError(f'{self.path}, topic {topic}: {error}') from error
+        except CrodinoError as error:
+            warning = f'a message on {topic} cannot be decoded: {error}'
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+            return None if role == 'label' else RecordedDamage(Modality(role), arrival, str(error))
+
+    def _deserialize(self, topic: str, data: bytes) -> Any:
+        try:
+            return self._types.deserialize_cdr(data, self._storage.topics[topic])
+        except (SerdeError, ValueError, IndexError, AssertionError) as error:
+            raise CrodinoError(f'the message is damaged: {error}') from error
+        except Exception as error:  # struct.error and others from generated code
+            raise CrodinoError(f'the message is damaged: {type(error).__name__}') from error
+
+
+def _frame(modality: Modality, arrival: float, message: Any) -> Frame:
+    decode = decode_color if modality is Modality.RGB else decode_depth
+    return Frame(
+        modality=modality,
+        image=decode(message),
+        stamp_ns=stamp_ns(message.header),
+        arrival=arrival,
+        frame_id=str(message.header.frame_id),
+    )
