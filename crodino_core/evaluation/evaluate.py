@@ -1,0 +1,157 @@
+"""Scores of a model bundle on a labelled data set, whole or with a sensor missing or noisy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from crodino_core.bundle import ModelBundle
+from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.evaluation import protocols
+from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
+from crodino_core.modality import Modality
+from crodino_core.progress import progress_bar
+from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
+from crodino_core.runtime.arbiter import FUSING
+from crodino_core.runtime.engines import Engine
+from crodino_core.runtime.frame import Frame
+from crodino_core.runtime.segmenter import FailoverSegmenter
+from crodino_core.runtime.selector import Selection
+
+FULL = 'full'
+Scores = dict[str, dict[str, Any]]
+"""`scores_of` by state."""
+
+
+def evaluate_bundle(
+    bundle: ModelBundle,
+    engines: Mapping[Modality, Engine],
+    folder: RgbdFolder,
+    split: str,
+    protocol: str = 'clean',
+    *,
+    policy: str = 'prefer',
+    prefer: Modality = Modality.RGB,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Score both networks on a split; one frame is in memory at a time.
+
+    What is scored are the masks a robot would get: at the size of the images, from the engines
+    given. The states are, by protocol: `clean`: `rgb` and `depth`, each network alone. `emm`:
+    also `full`, both sensors there, served by `policy`. `rmm` and `nm`: each network on its own
+    damaged images, e.g. `rgb 0.25` or `depth high`; see `protocols`.
+
+    :param engines: for the policies `average` and `best`, loaded with logits.
+    :param policy, prefer: what serves the state `full`, see `FailoverSelector`.
+    :param seed: of the damage; the same seed gives the same report.
+    :return: JSON-able: `protocol`, `model`, `data`, `split`, `frames`, `seed`, `policy`,
+        `classes`, `scores` (by state, see `scores_of`) and `summary` (the protocol's figures).
+    :raises UsageError: the protocol or policy is unknown.
+    :raises CrodinoError: the data cannot be read or has other classes than the bundle.
+    """
+    if protocol not in protocols.PROTOCOLS:
+        raise UsageError(
+            f'the protocol {protocol!r} is unknown; {", ".join(protocols.PROTOCOLS)} were expected'
+        )
+    if folder.labels.names != bundle.labels.names:
+        raise CrodinoError(
+            f'{folder.path} has the classes {", ".join(folder.labels.names)}; the bundle '
+            f'{bundle.name} knows {", ".join(bundle.labels.names)}: use data with its classes'
+        )
+    names = folder.names(split)
+    segmenter = FailoverSegmenter(bundle, policy=policy, prefer=prefer, engines=engines)
+    matrices: dict[str, np.ndarray] = {}
+    with progress_bar() as bar:
+        for index, name in enumerate(bar.track(names, description=f'evaluating on {split}')):
+            sample = folder.read(name)
+            for state, selection in _states(sample, bundle, protocol, policy, (seed, index)):
+                mask = segmenter.segment(selection).mask
+                counted = confusion_matrix(sample.label, mask, len(bundle.labels))
+                matrices[state] = matrices[state] + counted if state in matrices else counted
+    if protocol == 'emm' and policy not in FUSING:
+        matrices[FULL] = matrices[str(prefer)]
+    scores = {state: scores_of(matrix, bundle.labels.names) for state, matrix in matrices.items()}
+    return {
+        'protocol': protocol,
+        'model': bundle.name,
+        'data': folder.path.resolve().name,
+        'split': split,
+        'frames': len(names),
+        'seed': seed,
+        'policy': f'{policy} {prefer}' if policy == 'prefer' else policy,
+        'classes': list(bundle.labels.names),
+        'scores': scores,
+        'summary': _summary(protocol, scores),
+    }
+
+
+def scores_of(confusion: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the usual figures of a confusion matrix, percent, None where nothing was counted.
+
+    :param confusion: int64 [K, K + 1], see `confusion_matrix`.
+    :return: `miou` (classes in ground truth or prediction), `pixel_accuracy`,
+        `mean_class_accuracy` (classes in the ground truth), `iou` and `accuracy` by class, and
+        `confusion` (rows = ground truth, columns = prediction, the last one no class).
+    """
+    hits, truth = np.diagonal(confusion), confusion.sum(axis=1)
+    with np.errstate(invalid='ignore'):
+        accuracy = np.where(truth > 0, hits / truth * 100, np.nan)
+    known = accuracy[truth > 0]
+    return {
+        'miou': miou_of(confusion),
+        'pixel_accuracy': float(hits.sum() / truth.sum() * 100) if truth.any() else None,
+        'mean_class_accuracy': float(known.mean()) if len(known) else None,
+        'iou': dict(zip(names, map(_number, iou_by_class(confusion)), strict=True)),
+        'accuracy': dict(zip(names, map(_number, accuracy), strict=True)),
+        'confusion': confusion.tolist(),
+    }
+
+
+def _states(
+    sample: RgbdSample, bundle: ModelBundle, protocol: str, policy: str, seed: tuple[int, int]
+) -> Iterator[tuple[str, Selection]]:
+    """Yield the name of each state and what the runtime has to segment in it."""
+    images = {Modality.RGB: sample.rgb, Modality.DEPTH: sample.depth}
+    frames = {m: Frame(m, image, stamp_ns=0, arrival=0.0) for m, image in images.items()}
+    for number, (m, frame) in enumerate(frames.items()):
+        rng = np.random.default_rng([*seed, number])
+        if protocol == 'rmm':
+            for rate in protocols.MISSING_RATES:
+                damaged = protocols.zero_elements(frame.image, bundle, rate, rng)
+                yield f'{m} {rate}', Selection(replace(frame, image=damaged))
+        elif protocol == 'nm':
+            for level, (density, sigma) in protocols.NOISE_LEVELS.items():
+                damaged = protocols.add_noise(frame.image, bundle, density, sigma, rng)
+                yield f'{m} {level}', Selection(replace(frame, image=damaged))
+        else:
+            yield str(m), Selection(frame)
+    if protocol == 'emm' and policy in FUSING:
+        yield FULL, Selection(frames[Modality.RGB], frames[Modality.DEPTH])
+
+
+def _summary(protocol: str, scores: Scores) -> dict[str, float | None]:
+    """Return the protocol's own figures, mIoU in percent."""
+    miou = {state: figures['miou'] for state, figures in scores.items()}
+    if protocol == 'emm':
+        present = {FULL: frozenset(Modality)} | {str(m): frozenset({m}) for m in Modality}
+        by_presence = {present[state]: value for state, value in miou.items()}
+        return {'average': _mean(list(miou.values()))} | {
+            f'expected_at_{p}': protocols.expected_miou(by_presence, p)
+            for p in protocols.FAILURE_PROBABILITIES
+        }
+    return {
+        f'miou_{m}': _mean([v for state, v in miou.items() if state.split()[0] == str(m)])
+        for m in Modality
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
