@@ -1,0 +1,159 @@
+"""Plays a bag as two drivers would: colour and depth (and ground truth) on the usual topics.
+
+For demonstrations, and where `ros2 bag play` is not installed. Messages go out as they were
+recorded, but for their stamps, which are of now as a driver's are (`stamps:=recorded` keeps
+them). The topics are `color/image_raw`, `depth/image_rect` and `ground_truth/label`, with the
+suffix of the transport where the bag holds compressed images.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crodino_core.errors import CrodinoError
+from crodino_core.evaluation.recording import prefetch
+from crodino_core.modality import Modality
+from crodino_core.resources import share_directory
+from crodino_ros.bag_salvage import Message
+from crodino_ros.bag_storage import open_bag
+from crodino_ros.bag_topics import choose_topics
+from crodino_ros.middleware import Clock, ClockType, Node, QoSProfile
+from crodino_ros.middleware.msg import interface
+from crodino_ros.node_main import run_node
+from crodino_ros.node_parameters import ParameterSpec, check_choices, declare, values
+from crodino_ros.sensor_input import TOPICS
+
+SAMPLE = 'samples/room'
+_ROLES = {str(modality): topic for modality, topic in TOPICS.items()}
+_LABEL_TOPIC = 'ground_truth/label'
+_STAMP_OFFSET = 4
+"""Of the header stamp in the CDR of every message that begins with a header."""
+_LINGER = 0.3
+"""Seconds between the last message and the end, for what is still on its way."""
+
+PARAMETERS = (
+    ParameterSpec('bag', '', 'The bag to play; empty: the sample that ships.', read_only=True),
+    ParameterSpec('rate', 1.0, 'Speed of the playback.', limits=(0.01, 100.0), read_only=True),
+    ParameterSpec('loop', False, 'Whether to begin anew at the end.', read_only=True),
+    ParameterSpec(
+        'stamps',
+        'now',
+        'Stamps of the messages: of now, or as recorded.',
+        choices=('now', 'recorded'),
+        read_only=True,
+    ),
+    ParameterSpec(
+        'wait_for_subscribers',
+        True,
+        'Whether to begin only when colour and depth are both subscribed to.',
+        read_only=True,
+    ),
+)
+
+
+class BagPlayerNode(Node):
+    """Publishes each message when it is due; `finished` after the last."""
+
+    def __init__(self, node_name: str = 'bag_player', **options: Any) -> None:
+        super().__init__(node_name, **options)
+        declare(self, PARAMETERS)
+        given = values(self, PARAMETERS)
+        check_choices(PARAMETERS, given)
+        self.finished = False
+        self.published = dict.fromkeys((*_ROLES, 'label'), 0)
+        """Messages by role."""
+        self._rate, self._loop = given['rate'], given['loop']
+        self._stamp_now = given['stamps'] == 'now'
+        path = Path(given['bag']) if given['bag'] else share_directory() / SAMPLE
+        self._storage = open_bag(path)
+        self._topics = choose_topics(self._storage.topics, {}, str(path))
+        self._publishers_by_topic = {
+            topic: (role, self._create_publisher_for(role, topic))
+            for role, topic in self._topics.items()
+        }
+        self._messages: Iterator[Message] = iter(())
+        self._next: Message | None = None
+        self._began = 0.0
+        self._timer = self.create_timer(
+            0.05, self._wait_for_subscribers, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._wait = given['wait_for_subscribers']
+
+    def _create_publisher_for(self, role: str, topic: str) -> Any:
+        kind = self._storage.topics[topic]
+        name = _ROLES.get(role, _LABEL_TOPIC)
+        if kind.endswith('CompressedImage'):
+            name += '/compressed' if role == str(Modality.RGB) else '/compressedDepth'
+        return self.create_publisher(interface(kind), name, QoSProfile(depth=5))
+
+    def _wait_for_subscribers(self) -> None:
+        sensors = [p for role, p in self._publishers_by_topic.values() if role in _ROLES]
+        if self._wait and not all(p.get_subscription_count() for p in sensors):
+            return
+        self.destroy_timer(self._timer)
+        self._timer = self.create_timer(
+            3600.0, self._play, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._begin()
+
+    def _begin(self) -> None:
+        self._messages = prefetch(self._storage.messages(list(self._publishers_by_topic)))
+        self._next = next(self._messages, None)
+        if self._next is None:
+            raise CrodinoError('the bag holds no message of its sensors')
+        self._began = time.monotonic() - self._due_after(self._next)
+        self._set_timer(self._next)
+
+    def _play(self) -> None:
+        """Publish the message that is due, and all that are overdue."""
+        while self._next is not None and time.monotonic() >= self._due(self._next):
+            topic, _, data = self._next
+            self._publish(topic, data)
+            self._next = next(self._messages, None)
+        if self._next is not None:
+            self._set_timer(self._next)
+        elif self._loop:
+            self._begin()
+        else:
+            self.destroy_timer(self._timer)
+            self._timer = self.create_timer(_LINGER, self._finish)
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._timer.cancel()
+
+    def _publish(self, topic: str, data: bytes) -> None:
+        role, publisher = self._publishers_by_topic[topic]
+        if self._stamp_now:
+            stamp = self.get_clock().now().to_msg()
+            order = '<' if data[1] & 1 else '>'
+            patched = bytearray(data)
+            struct.pack_into(f'{order}iI', patched, _STAMP_OFFSET, stamp.sec, stamp.nanosec)
+            data = bytes(patched)
+        publisher.publish(bytes(data))
+        self.published[role] += 1
+
+    def _due_after(self, message: Message) -> float:
+        """Seconds from the beginning of the bag."""
+        return (message[1] - self._storage.start_ns) * 1e-9 / float(self._rate)
+
+    def _due(self, message: Message) -> float:
+        return self._began + self._due_after(message)
+
+    def _set_timer(self, message: Message) -> None:
+        left = max(self._due(message) - time.monotonic(), 0.0005)
+        self._timer.timer_period_ns = int(left * 1e9)
+        self._timer.reset()
+
+
+def main(args: list[str] | None = None) -> int:
+    """Play the bag to its end, or until interrupted."""
+    return run_node(BagPlayerNode, args, until=lambda node: node.finished)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

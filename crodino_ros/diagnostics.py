@@ -1,0 +1,145 @@
+"""What the segment node says of itself: diagnostic_msgs, made by pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crodino_core.modality import Modality
+from crodino_core.runtime.health import USABLE, SensorState
+from crodino_ros.middleware.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+SENSOR_LEVELS = {
+    SensorState.NOT_RECEIVED: DiagnosticStatus.STALE,
+    SensorState.OK: DiagnosticStatus.OK,
+    SensorState.LATE: DiagnosticStatus.WARN,
+    SensorState.RECOVERING: DiagnosticStatus.WARN,
+    SensorState.LOST: DiagnosticStatus.ERROR,
+    SensorState.FROZEN: DiagnosticStatus.ERROR,
+    SensorState.INVALID: DiagnosticStatus.ERROR,
+}
+
+
+@dataclass(frozen=True)
+class SensorReport:
+    """What there is to say of one sensor."""
+
+    modality: Modality
+    state: SensorState
+    topic: str
+    cause: str = ''
+    detail: str = ''
+    hint: str = ''
+    """What seems wrong on the topic: nobody publishes, two do, the QoS does not fit."""
+    frame_rate: float = 0.0
+    """Messages per second."""
+    expected_rate: float | None = None
+    """Of the learned period, messages per second."""
+    age_s: float | None = None
+    delay_from_realtime_s: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """What there is to say of the masks."""
+
+    active: str
+    """'rgb', 'depth', 'both' or 'none'."""
+    engine: str
+    mask_rate: float = 0.0
+    wanted: bool = True
+    """Whether anybody listens; inference rests while nobody does."""
+    error: str = ''
+    """What the engine raised at the last inference."""
+    masks: int = 0
+    dropped: int = 0
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    """Percentiles from the arrival of an image to the publication of its mask."""
+    inference_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+def report(stamp: Any, node: str, sensors: Sequence[SensorReport], output: OutputReport) -> Any:
+    """Make the DiagnosticArray of an active node: one status per sensor and one for the output.
+
+    :param stamp: builtin_interfaces/Time.
+    :param node: fully qualified name, the hardware id and the beginning of each status' name.
+    """
+    statuses = [_sensor_status(node, sensor) for sensor in sensors]
+    return _array(stamp, [*statuses, _output_status(node, sensors, output)])
+
+
+def report_inactive(stamp: Any, node: str, state: str, reason: str = '') -> Any:
+    """Make the DiagnosticArray of a node that is not active; with a reason, it should be."""
+    level = DiagnosticStatus.ERROR if reason else DiagnosticStatus.STALE
+    return _array(stamp, [_status(node, 'output', level, reason or state, {'state': state})])
+
+
+def _sensor_status(node: str, sensor: SensorReport) -> Any:
+    state = str(sensor.state).replace('_', ' ')
+    cause = '' if sensor.cause == state else sensor.cause
+    words = [text for text in (state, cause, sensor.detail, sensor.hint) if text]
+    values = {
+        'state': str(sensor.state),
+        'cause': sensor.cause,
+        'topic': sensor.topic,
+        'frame_rate': f'{sensor.frame_rate:.2f}',
+        'expected_rate': _number(sensor.expected_rate, 1),
+        'age_ms': _number(sensor.age_s, 1e3),
+        'delay_from_realtime_ms': _number(sensor.delay_from_realtime_s, 1e3),
+        **{f'count {cause}': str(count) for cause, count in sorted(sensor.counts.items())},
+    }
+    level = SENSOR_LEVELS[sensor.state]
+    if level == DiagnosticStatus.OK and sensor.hint:
+        level = DiagnosticStatus.WARN
+    return _status(node, str(sensor.modality), level, ': '.join(words), values)
+
+
+def _output_status(node: str, sensors: Sequence[SensorReport], output: OutputReport) -> Any:
+    usable = [sensor for sensor in sensors if sensor.state in USABLE]
+    heard = [sensor for sensor in sensors if sensor.state is not SensorState.NOT_RECEIVED]
+    if output.error:
+        level, message = DiagnosticStatus.ERROR, f'inference fails: {output.error}'
+    elif not heard:
+        level, message = DiagnosticStatus.STALE, 'no image was received yet'
+    elif not usable and any(sensor.state is SensorState.LATE for sensor in sensors):
+        level, message = DiagnosticStatus.WARN, 'the next image is overdue'
+    elif not usable:
+        level, message = DiagnosticStatus.ERROR, 'no sensor is usable'
+    elif len(usable) < len(sensors):
+        level, message = DiagnosticStatus.WARN, f'only {usable[0].modality} is usable'
+    else:
+        level, message = DiagnosticStatus.OK, 'both sensors are usable'
+    if not output.wanted:
+        message += '; nobody subscribes to the masks, so none are made'
+    values = {
+        'active_modality': output.active,
+        'engine': output.engine,
+        'mask_rate': f'{output.mask_rate:.2f}',
+        'masks': str(output.masks),
+        'dropped': str(output.dropped),
+        **{f'latency_{p}_ms': f'{ms:.1f}' for p, ms in output.latency_ms.items()},
+        **{f'inference_{p}_ms': f'{ms:.1f}' for p, ms in output.inference_ms.items()},
+    }
+    return _status(node, 'output', level, message, values)
+
+
+def _status(node: str, task: str, level: Any, message: str, values: Mapping[str, str]) -> Any:
+    return DiagnosticStatus(
+        level=level,
+        name=f'{node.lstrip("/")}: {task}',
+        message=message,
+        hardware_id=node,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+
+
+def _array(stamp: Any, statuses: list[Any]) -> Any:
+    array = DiagnosticArray(status=statuses)
+    array.header.stamp = stamp
+    return array
+
+
+def _number(value: float | None, scale: float) -> str:
+    return '' if value is None else f'{value * scale:.2f}'

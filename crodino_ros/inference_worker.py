@@ -1,0 +1,119 @@
+"""Inference in a thread of its own: the newest work only."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from crodino_core.runtime.selector import Selection
+
+PERCENTILES = (50, 95, 99)
+
+
+class InferenceWorker:
+    """Calls `work(selection)` for the newest selection, one at a time.
+
+    A selection that is still waiting when a newer one comes is dropped, so a slow engine lowers
+    the rate of the masks but never delays the callbacks that watch the sensors.
+
+    :param work: called in the worker's thread.
+    :param on_error: called there with what `work` or a preparation raised; the worker goes on.
+    """
+
+    def __init__(
+        self, work: Callable[[Selection], None], on_error: Callable[[Exception], None]
+    ) -> None:
+        self._work = work
+        self._on_error = on_error
+        self._selection: Selection | None = None
+        self._preparations: deque[Callable[[], None]] = deque()
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self.dropped = 0
+        """Selections that a newer one replaced before the engine was free."""
+        self._thread.start()
+
+    def submit(self, selection: Selection) -> None:
+        """Have a selection segmented as soon as the engine is free, unless a newer one comes."""
+        with self._changed:
+            self.dropped += self._selection is not None
+            self._selection = selection
+            self._changed.notify()
+
+    def prepare(self, preparation: Callable[[], None]) -> None:
+        """Run something in the worker's thread before the next selection."""
+        with self._changed:
+            self._preparations.append(preparation)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Finish what is running, forget what waits, and end the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (task := self._next()) is not None:
+            try:
+                task()
+            except Exception as error:  # a failing engine must not end the stream of masks
+                self._on_error(error)
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stopping or self._selection is not None or self._preparations
+            )
+            if self._stopping:
+                return None
+            if self._preparations:
+                return self._preparations.popleft()
+            selection, self._selection = self._selection, None
+            assert selection is not None
+            return lambda: self._work(selection)
+
+
+class RecentDurations:
+    """Percentiles of the last durations; filled by one thread, read by another."""
+
+    def __init__(self, count: int = 300) -> None:
+        self._seconds: deque[float] = deque(maxlen=count)
+
+    def add(self, seconds: float) -> None:
+        """Take in one duration."""
+        self._seconds.append(seconds)
+
+    def percentiles_ms(self) -> dict[str, float]:
+        """`{'p50': ..., 'p95': ..., 'p99': ...}` in milliseconds; empty before the first."""
+        seconds = list(self._seconds)
+        if not seconds:
+            return {}
+        found = np.percentile(seconds, PERCENTILES)
+        return {f'p{p}': float(v) * 1e3 for p, v in zip(PERCENTILES, found, strict=True)}
+
+
+class RecentRate:
+    """How many events a second there were lately, by the steady clock."""
+
+    WINDOW = 3.0
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=1000)
+
+    def add(self) -> None:
+        """Take in an event that happens now."""
+        self._times.append(time.monotonic())
+
+    def per_second(self) -> float:
+        """Events per second of the last `WINDOW` seconds; 0 with fewer than two."""
+        now = time.monotonic()
+        recent = [t for t in list(self._times) if t > now - self.WINDOW]
+        if len(recent) < 2 or now - recent[-1] > self.WINDOW / 2:
+            return 0.0
+        return (len(recent) - 1) / (recent[-1] - recent[0])

@@ -1,0 +1,98 @@
+"""The topics a mask goes out on."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from crodino_core.labels import UNLABELLED, LabelSet
+from crodino_core.runtime.segmenter import Segmentation
+from crodino_ros.messages import encode_image
+from crodino_ros.middleware import (
+    DurabilityPolicy,
+    LifecycleNode,
+    QoSOverridingOptions,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from crodino_ros.middleware.msg import Header, Image, LabelInfo, String, VisionClass
+from crodino_ros.overlay import draw_overlay
+
+RELIABLE = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+class MaskOutputs:
+    """Publishes masks and all that goes with them, while the node is active.
+
+    `publish` may be called from another thread than the rest.
+    """
+
+    def __init__(self, node: LifecycleNode, labels: LabelSet) -> None:
+        self._node = node
+        self._labels = labels
+        self._modality: str | None = None
+        self._mask = self._images('segmentation/mask')
+        self._confidence = self._images('segmentation/confidence')
+        self._overlay = self._images('segmentation/overlay')
+        self._label_info = self._latched(LabelInfo, 'segmentation/label_info')
+        self._active_modality = self._latched(String, 'segmentation/active_modality')
+
+    def wanted(self) -> bool:
+        """Whether anybody listens to what needs inference."""
+        image_topics = (self._mask, self._confidence, self._overlay)
+        return any(publisher.get_subscription_count() > 0 for publisher in image_topics)
+
+    def announce_labels(self) -> None:
+        """Publish the classes; the topic is latched, once an activation is enough."""
+        names = [*enumerate(self._labels.names), (UNLABELLED, 'unlabelled')]
+        stamp = self._node.get_clock().now().to_msg()
+        self._label_info.publish(
+            LabelInfo(
+                header=Header(stamp=stamp),
+                class_map=[VisionClass(class_id=i, class_name=name) for i, name in names],
+                threshold=0.0,
+            )
+        )
+
+    def announce_modality(self, active: str) -> bool:
+        """Publish which sensor is served if it has changed; return whether it has."""
+        if active == self._modality:
+            return False
+        self._modality = active
+        self._active_modality.publish(String(data=active))
+        return True
+
+    def publish(self, found: Segmentation, overlay_opacity: float) -> None:
+        """Publish a mask with the stamp and frame of its image, and the rest on demand."""
+        header = Header(frame_id=found.frame_id)
+        header.stamp.sec, header.stamp.nanosec = divmod(found.stamp_ns, 1_000_000_000)
+        self._mask.publish(encode_image(Image, header, found.mask))
+        if self._confidence.get_subscription_count() > 0:
+            self._confidence.publish(encode_image(Image, header, found.confidence))
+        if self._overlay.get_subscription_count() > 0:
+            image = draw_overlay(found, self._labels, overlay_opacity)
+            self._overlay.publish(encode_image(Image, header, image))
+
+    def close(self) -> None:
+        """Leave the topics."""
+        for publisher in (
+            *(self._mask, self._confidence, self._overlay),
+            *(self._label_info, self._active_modality),
+        ):
+            self._node.destroy_lifecycle_publisher(publisher)
+
+    def _images(self, topic: str) -> Any:
+        return self._node.create_lifecycle_publisher(
+            Image,
+            topic,
+            copy.copy(RELIABLE),  # rclpy writes the overrides into it
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _latched(self, kind: Any, topic: str) -> Any:
+        return self._node.create_lifecycle_publisher(kind, topic, LATCHED)

@@ -1,0 +1,243 @@
+"""One activation of the segment node: from images that arrive to masks that go out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from crodino_core.modality import Modality
+from crodino_core.runtime.frame import Frame
+from crodino_core.runtime.health import SILENT, USABLE, SensorHealth, SensorState
+from crodino_core.runtime.segmenter import FailoverSegmenter
+from crodino_core.runtime.selector import Selection
+from crodino_ros.diagnostics import OutputReport, SensorReport
+from crodino_ros.inference_worker import InferenceWorker, RecentDurations, RecentRate
+from crodino_ros.mask_outputs import MaskOutputs
+from crodino_ros.middleware import Clock, ClockType, LifecycleNode
+from crodino_ros.networks import warm_up
+from crodino_ros.segment_settings import SegmentSettings
+from crodino_ros.sensor_input import SensorInput
+from crodino_ros.sensor_time import SensorTime
+
+SOONEST = 0.002
+"""Seconds; the watchdog is never set to less, so that it cannot keep the thread busy."""
+NONE, BOTH = 'none', 'both'
+
+
+class MaskStream:
+    """Looks at every frame, has the chosen one segmented, publishes the mask.
+
+    Everything but `_segment` runs in the thread of the callbacks; the selector is used nowhere
+    else.
+
+    :param segmenter: with both networks loaded.
+    :param on_change: called when a sensor's state or the served modality has changed.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        segmenter: FailoverSegmenter,
+        outputs: MaskOutputs,
+        settings: SegmentSettings,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._node = node
+        self._log = node.get_logger()
+        self._logs = {m: self._log.get_child(str(m)) for m in Modality}
+        self._segmenter = segmenter
+        self._outputs = outputs
+        self._on_change = on_change
+        self.settings = settings
+        self.masks = 0
+        self.error = ''
+        self._served = self._active = NONE
+        self._states = {m: sensor.state for m, sensor in segmenter.sensors.items()}
+        self.sizes = dict.fromkeys(Modality, settings.warm_up_size)
+        """Height and width that each network is ready for."""
+        self._hints = dict.fromkeys(Modality, '')
+        self._told = dict.fromkeys(Modality, '')
+        self._latency, self._inference = RecentDurations(), RecentDurations()
+        self._rate = RecentRate()
+        self._time = SensorTime(node.get_clock(), self._begin_anew, self._look)
+        self._worker = InferenceWorker(self._segment, self._inference_failed)
+        self._watchdog = node.create_timer(
+            3600.0, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._watchdog.cancel()
+        self._inputs = {
+            modality: SensorInput(
+                node,
+                modality,
+                settings.transports[modality],
+                now=self._time.now,
+                on_frame=self._take,
+                on_damage=self._take_damage,
+            )
+            for modality in Modality
+        }
+        outputs.announce_labels()
+        outputs.announce_modality(NONE)
+        self._began = self._time.now()
+        segmenter.reset(self._began)
+        self.apply(settings)
+
+    def close(self) -> None:
+        """Subscribe to nothing and publish nothing any more."""
+        for sensor_input in self._inputs.values():
+            sensor_input.close()
+        self._node.destroy_timer(self._watchdog)
+        self._time.close()
+        self._worker.stop()
+
+    def apply(self, settings: SegmentSettings) -> None:
+        """Take over parameters that were changed while running."""
+        old, self.settings = self.settings, settings
+        selector = self._segmenter.selector
+        selector.arbiter = settings.arbiter
+        for sensor in selector.sensors.values():
+            sensor.settings = settings.health
+        if settings.health.late_factor != old.health.late_factor:
+            self._begin_anew('late_factor was changed')  # the learned periods depend on it
+        self._look()
+
+    def heartbeat(self) -> None:
+        """Look at the clock and at the publishers, once in a while."""
+        for modality, sensor_input in self._inputs.items():
+            hint = sensor_input.explain()
+            if hint and hint == self._hints[modality] and hint != self._told[modality]:
+                self._logs[modality].warning(hint)
+                self._told[modality] = hint
+            self._hints[modality] = hint
+        self._look()
+
+    def _take(self, frame: Frame) -> None:
+        selection = self._segmenter.observe(frame)
+        sensor = self._segmenter.sensors[frame.modality]
+        if sensor.state in USABLE and frame.size != self.sizes[frame.modality]:
+            self.sizes[frame.modality] = frame.size
+            engine = self._segmenter.engines[frame.modality]
+            self._worker.prepare(lambda: warm_up(engine, frame.modality, frame.size))
+        self._go_on(selection)
+
+    def _take_damage(self, modality: Modality, arrival: float, cause: str) -> None:
+        self._logs[modality].error(
+            f'{self._inputs[modality].topic}: {cause}', throttle_duration_sec=5.0
+        )
+        self._go_on(self._segmenter.selector.observe_undecodable(modality, arrival, cause))
+
+    def _look(self) -> None:
+        self._go_on(self._segmenter.poll(self._time.now()))
+
+    def _begin_anew(self, reason: str = 'time has jumped') -> None:
+        self._log.info(f'{reason}: the periods of the sensors are learned anew')
+        self._began = self._time.now()
+        self._segmenter.reset(self._began)
+
+    def _go_on(self, selection: Selection | None) -> None:
+        """Act on a decision: set the watchdog, start the inference, tell of changes."""
+        self._set_watchdog()
+        if selection is not None:
+            self._served = NONE if selection.void else str(selection.modality)
+            if selection.other is not None:
+                self._served = BOTH
+            if self._outputs.wanted():
+                self._worker.submit(selection)
+        self._tell_changes()
+
+    def _set_watchdog(self) -> None:
+        deadline = self._segmenter.deadline()
+        self._time.expect_to_look(deadline)
+        if deadline is None:
+            self._watchdog.cancel()
+            return
+        left = max(deadline - self._time.glance(), SOONEST)
+        self._watchdog.timer_period_ns = int(left * 1e9)
+        self._watchdog.reset()
+
+    def _tell_changes(self) -> None:
+        selector = self._segmenter.selector
+        states = {m: sensor.state for m, sensor in selector.sensors.items()}
+        silent = selector.arbiter.choose(states, selector.serving).modality is None
+        if silent and not self._is_awaited(states):
+            self._served = NONE
+        active = self._served
+        if self._outputs.announce_modality(active):
+            self._log_failover(active)
+        if states != self._states or active != self._active:
+            self._states, self._active = states, active
+            self._on_change()
+
+    def _is_awaited(self, states: Mapping[Modality, SensorState]) -> bool:
+        """Whether the next frame is not given up yet: it is late, or time has just jumped."""
+        if SensorState.LATE in states.values():
+            return True
+        fresh = all(state is SensorState.NOT_RECEIVED for state in states.values())
+        return fresh and self._time.glance() - self._began < self.settings.health.timeout
+
+    def _log_failover(self, active: str) -> None:
+        sensors = self._segmenter.sensors.values()
+        condition = ', '.join(_in_words(sensor) for sensor in sensors)
+        if active != NONE:
+            self._log.info(f'serving {active}: {condition}', throttle_duration_sec=1.0)
+        elif all(sensor.state in SILENT for sensor in sensors):
+            self._log.warning(f'both sensors are silent: {condition}', throttle_duration_sec=1.0)
+        else:
+            self._log.error(f'no sensor is usable: {condition}', throttle_duration_sec=1.0)
+
+    def _segment(self, selection: Selection) -> None:
+        """Make a mask and publish it, in the worker's thread."""
+        started = time.monotonic()
+        found = self._segmenter.segment(selection)
+        self._inference.add(time.monotonic() - started)
+        self._outputs.publish(found, self.settings.overlay_opacity)
+        self._latency.add(self._time.glance() - selection.frame.arrival)
+        self._rate.add()
+        self.masks += 1
+        self.error = ''
+
+    def _inference_failed(self, error: Exception) -> None:
+        self.error = ' '.join(str(error).split()) or type(error).__name__
+        self._log.error(f'inference failed: {self.error}', throttle_duration_sec=5.0)
+
+    def sensor_reports(self) -> list[SensorReport]:
+        """The condition of each sensor, for the diagnostics."""
+        return [self._sensor_report(modality) for modality in Modality]
+
+    def _sensor_report(self, modality: Modality) -> SensorReport:
+        sensor, came = self._segmenter.sensors[modality], self._inputs[modality]
+        age = None if sensor.last_arrival is None else self._time.glance() - sensor.last_arrival
+        real = self._node.get_clock().now().nanoseconds
+        return SensorReport(
+            modality=modality,
+            state=sensor.state,
+            topic=came.topic,
+            cause=sensor.cause,
+            detail=sensor.detail,
+            hint=self._hints[modality] and came.explain(),
+            frame_rate=came.rate.per_second(),
+            expected_rate=1 / sensor.period if sensor.period else None,
+            age_s=age,
+            delay_from_realtime_s=None if came.stamp_ns is None else (real - came.stamp_ns) * 1e-9,
+            counts=dict(sensor.counts),
+        )
+
+    def output_report(self, engine: str) -> OutputReport:
+        """The condition of the masks, for the diagnostics."""
+        return OutputReport(
+            active=self._active,
+            engine=engine,
+            mask_rate=self._rate.per_second(),
+            wanted=self._outputs.wanted(),
+            error=self.error,
+            masks=self.masks,
+            dropped=self._worker.dropped,
+            latency_ms=self._latency.percentiles_ms(),
+            inference_ms=self._inference.percentiles_ms(),
+        )
+
+
+def _in_words(sensor: SensorHealth) -> str:
+    state = str(sensor.state).replace('_', ' ')
+    why = [text for text in (sensor.cause, sensor.detail) if text and text != state]
+    return f'{sensor.modality} {state}' + (f' ({": ".join(why)})' if why else '')

@@ -1,0 +1,83 @@
+"""Parameters of a node as a table: declared with descriptors, checked, read as a mapping."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crodino_core.errors import UsageError
+from crodino_ros.middleware import Node
+from crodino_ros.middleware.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+OF_THE_CLIENT_LIBRARY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+"""Parameters, or beginnings of their names, that rclpy itself declares."""
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One parameter: what it means and which values it takes."""
+
+    name: str
+    default: Any
+    description: str
+    choices: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
+    """Least and greatest value."""
+    at_configure: bool = False
+    """Read when the node is configured; refused while it is."""
+    read_only: bool = False
+
+    def descriptor(self) -> Any:
+        """The rcl_interfaces/msg/ParameterDescriptor."""
+        described = ParameterDescriptor(
+            name=self.name, description=self.description, read_only=self.read_only
+        )
+        if self.choices:
+            described.additional_constraints = f'one of: {", ".join(self.choices)}'
+        if self.limits is not None:
+            low, high = self.limits
+            if isinstance(self.default, float):
+                described.floating_point_range = [
+                    FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
+                ]
+            else:
+                described.integer_range = [
+                    IntegerRange(from_value=int(low), to_value=int(high), step=0)
+                ]
+        return described
+
+
+def declare(node: Node, specs: Iterable[ParameterSpec]) -> None:
+    """Declare every parameter; those of the command line and of files that fit none are named.
+
+    rclpy raises where a given value has the wrong type or is out of range.
+    """
+    known = []
+    for spec in specs:
+        node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        known.append(spec.name)
+    for name in sorted(node._parameter_overrides):
+        if name not in known and not name.startswith(OF_THE_CLIENT_LIBRARY):
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f'did you mean {close[0]!r}?' if close else f'known are: {", ".join(known)}'
+            node.get_logger().warning(f'the parameter {name!r} is unknown and ignored; {hint}')
+
+
+def values(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, Any]:
+    """The present value of every parameter."""
+    return {spec.name: node.get_parameter(spec.name).value for spec in specs}
+
+
+def check_choices(specs: Iterable[ParameterSpec], given: Mapping[str, Any]) -> None:
+    """Refuse a value that is none of the choices.
+
+    :raises UsageError: names the choices.
+    """
+    for spec in specs:
+        value = given.get(spec.name, spec.default)
+        if spec.choices and value not in spec.choices:
+            raise UsageError(
+                f'{spec.name} is {value!r}; one of {", ".join(spec.choices)} was expected'
+            )

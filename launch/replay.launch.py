@@ -1,0 +1,147 @@
+"""A bag through the live node, recorded and reported.
+
+    ros2 launch crodino_ros replay.launch.py bag:=my_bag scenario:=camera_blackout
+
+`ros2 bag play --clock`, fault injector, node (on simulated time) and `ros2 bag record`; when the
+bag has ended, `crodino replay` writes the report of the same bag and scenario beside what was
+recorded.
+"""
+
+from pathlib import Path
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    OpaqueFunction,
+    RegisterEventHandler,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch_ros.actions import Node
+
+from crodino_ros.bag_storage import open_bag
+from crodino_ros.bag_topics import choose_topics
+from crodino_ros.segment_settings import model_path
+from launch import LaunchContext, LaunchDescription
+
+RECORDED = (
+    '/segmentation/mask',
+    '/segmentation/confidence',
+    '/segmentation/label_info',
+    '/segmentation/active_modality',
+    '/segmentation/status',
+    '/fault_injector/active_faults',
+    '/diagnostics',
+)
+BOOLEANS = ['true', 'false']
+ARGUMENTS = [
+    DeclareLaunchArgument('bag', description='The bag to play: a folder, .mcap or .db3 file.'),
+    DeclareLaunchArgument(
+        'scenario', default_value='', description='What fails when, a name or a YAML file.'
+    ),
+    DeclareLaunchArgument('model', default_value='indoor', description='Model bundle.'),
+    DeclareLaunchArgument('engine', default_value='auto', description='Inference engine.'),
+    DeclareLaunchArgument('rate', default_value='1.0', description='Speed of the playback.'),
+    DeclareLaunchArgument(
+        'out', default_value='', description='Folder to write into. [default: <bag>_live]'
+    ),
+    DeclareLaunchArgument(
+        'record', default_value='true', description='Record the masks.', choices=BOOLEANS
+    ),
+    DeclareLaunchArgument(
+        'report',
+        default_value='true',
+        description='Write the report of the bag and scenario at the end.',
+        choices=BOOLEANS,
+    ),
+]
+
+
+def start(context: LaunchContext) -> list:
+    """Make the processes from the arguments."""
+    given = context.launch_configurations
+    bag = Path(given['bag'])
+    storage = open_bag(bag)
+    topics = choose_topics(storage.topics, {}, str(bag))
+    out = Path(given['out'] or f'{bag.resolve().stem}_live')
+    model = {'model': given['model'], 'engine': given['engine'], 'use_sim_time': True}
+    player = ExecuteProcess(
+        cmd=[
+            *('ros2', 'bag', 'play', str(bag), '--clock', '100', '--rate', given['rate']),
+            *('--delay', '3', '--disable-keyboard-controls'),
+        ],
+        output='screen',
+    )
+    actions = [
+        Node(
+            package='crodino_ros',
+            executable='segment_node',
+            output='screen',
+            parameters=[model],
+        ),
+        injector(storage, topics, given['scenario']),
+        player,
+    ]
+    if given['record'] == 'true':
+        actions.append(
+            ExecuteProcess(
+                cmd=[
+                    *('ros2', 'bag', 'record', '--storage', 'mcap', '--use-sim-time'),
+                    *('--output', str(out / 'masks'), '--topics', *RECORDED),
+                ],
+                output='screen',
+            )
+        )
+    actions.append(
+        RegisterEventHandler(OnProcessExit(target_action=player, on_exit=ending(given, bag, out)))
+    )
+    return actions
+
+
+def injector(storage: object, topics: dict, scenario: str) -> Node:
+    """Make the fault injector between the topics of the bag and the node."""
+    roles = {
+        'rgb': ('color', 'color/image_raw', '/compressed'),
+        'depth': ('depth', 'depth/image_rect', '/compressedDepth'),
+    }
+    parameters = {
+        'use_sim_time': True,
+        'scenario': scenario,
+        'duration': (storage.end_ns - storage.start_ns) * 1e-9,
+    }
+    remappings = []
+    for role, (name, topic, suffix) in roles.items():
+        compressed = storage.topics[topics[role]].endswith('CompressedImage')
+        parameters[f'{name}_transport'] = suffix[1:] if compressed else 'raw'
+        remappings.append((f'input/{topic}{suffix if compressed else ""}', topics[role]))
+    return Node(
+        package='crodino_ros',
+        executable='fault_injector_node',
+        output='screen',
+        parameters=[parameters],
+        remappings=remappings,
+    )
+
+
+def ending(given: dict, bag: Path, out: Path) -> list:
+    """Make what follows when the bag has ended: the report, then the end."""
+    end = EmitEvent(event=Shutdown(reason='the bag has ended'))
+    if given['report'] != 'true':
+        return [TimerAction(period=1.0, actions=[end])]
+    report = ExecuteProcess(
+        cmd=[
+            *('ros2', 'run', 'crodino_ros', 'crodino', 'replay', str(bag)),
+            *(('--scenario', given['scenario']) if given['scenario'] else ()),
+            *('--model', str(model_path(given['model'])), '--engine', given['engine']),
+            *('--out', str(out / 'report')),
+        ],
+        output='screen',
+    )
+    return [RegisterEventHandler(OnProcessExit(target_action=report, on_exit=[end])), report]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments and start the processes."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])

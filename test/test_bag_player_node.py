@@ -1,0 +1,57 @@
+"""The bag player: a recording published as two drivers would."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from node_world import NodeWorld, tiny_model, world  # noqa: F401
+from small_bag import START_NS, write_small_bag
+
+from crodino_core.errors import CrodinoError
+from crodino_ros.bag_player_node import BagPlayerNode
+from crodino_ros.messages import stamp_ns
+from crodino_ros.middleware import Parameter
+
+FRAMES = 6
+
+
+def player(world: NodeWorld, bag, **parameters) -> BagPlayerNode:  # noqa: F811
+    given = {'bag': str(bag), **parameters}
+    overrides = [Parameter(name, value=value) for name, value in given.items()]
+    return world.add(BagPlayerNode(context=world.context, parameter_overrides=overrides))
+
+
+@pytest.fixture
+def bag(tmp_path):
+    write_small_bag(tmp_path / 'bag', frames=FRAMES)
+    return tmp_path / 'bag'
+
+
+def test_every_message_goes_out_once_both_sensors_are_listened_to(world: NodeWorld, bag):  # noqa: F811
+    node = player(world, bag, rate=4.0)
+    colors = world.listen('color/image_raw')
+    world.until(lambda: node.get_clock().now().nanoseconds and colors == [])
+    depths = world.listen('depth/image_rect')
+    before = time.time_ns()
+    world.until(lambda: node.finished)
+    assert len(colors) == len(depths) == FRAMES
+    assert all(before - 1e9 < stamp_ns(message.header) < time.time_ns() for message in colors)
+
+
+def test_stamps_can_be_kept(world: NodeWorld, bag):  # noqa: F811
+    node = player(world, bag, rate=4.0, stamps='recorded', wait_for_subscribers=False)
+    colors = world.listen('color/image_raw')
+    world.until(lambda: node.finished)
+    assert all(0 <= stamp_ns(message.header) - START_NS < 10e9 for message in colors)
+
+
+def test_a_loop_goes_on(world: NodeWorld, bag):  # noqa: F811
+    node = player(world, bag, rate=8.0, loop=True, wait_for_subscribers=False)
+    world.until(lambda: node.published['rgb'] > 2 * FRAMES)
+    assert not node.finished
+
+
+def test_without_a_bag_it_does_not_start(world: NodeWorld):  # noqa: F811
+    with pytest.raises(CrodinoError, match='there is no bag'):
+        player(world, '/nowhere')
