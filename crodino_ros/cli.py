@@ -1,0 +1,51 @@
+"""The command line `crodino`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from crodino_core.errors import CrodinoError
+from crodino_ros.commands import (
+    bench,
+    calibration,
+    data,
+    failures,
+    learning,
+    live,
+    replay,
+    scenario,
+)
+
+app = typer.Typer(
+    name='crodino',
+    help='Segmentation masks that survive a dead camera or depth sensor.',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command('demo')(live.demo)
+app.command('segment')(live.segment)
+app.command('replay')(replay.replay)
+app.command('train')(learning.train)
+app.command('evaluate')(learning.evaluate)
+app.command('export')(learning.export)
+app.command('calibrate')(calibration.calibrate)
+app.command('bench')(bench.bench)
+app.command('evaluate-failures')(failures.evaluate_failures)
+app.add_typer(scenario.app, name='scenario')
+app.add_typer(data.app, name='data')
+
+
+def main() -> None:
+    """Run the command line; an error for the user is one line and an exit code."""
+    try:
+        app()
+    except CrodinoError as error:
+        print(f'crodino: {error}', file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == '__main__':
+    main()

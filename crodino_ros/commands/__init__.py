@@ -1,0 +1,1 @@
+"""The commands of `crodino`, one file for each group."""

@@ -1,0 +1,39 @@
+"""Options that several commands share, and how they print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from crodino_core.resources import share_directory
+
+JsonOption = Annotated[
+    bool, typer.Option('--json', help='Print one JSON object on stdout, all else on stderr.')
+]
+ModelOption = Annotated[
+    Path | None, typer.Option('--model', help='Model bundle. [default: the one shipped]')
+]
+EngineOption = Annotated[
+    str, typer.Option('--engine', help='auto, openvino, onnxruntime or torch.')
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option('--threads', min=1, help="CPU threads of the engine. [default: the engine's]"),
+]
+
+console = Console()
+notes = Console(stderr=True)
+
+
+def default_model() -> Path:
+    """Folder of the bundle that ships with the package."""
+    return share_directory() / 'models' / 'indoor'
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(json.dumps(content, allow_nan=False))

@@ -1,0 +1,294 @@
+"""The command line as its users and their scripts see it."""
+
+import json
+import sys
+
+import pytest
+from small_bag import write_small_bag
+from tiny_bundle import make_tiny_bundle
+
+from crodino_ros import cli
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    """Folder of a bundle of two classes."""
+    return make_tiny_bundle(tmp_path_factory.mktemp('bundle') / 'tiny').path
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    """Folder of a bag of three seconds."""
+    path = tmp_path_factory.mktemp('bag') / 'walk'
+    write_small_bag(path, frames=30)
+    return path
+
+
+@pytest.fixture
+def crodino(monkeypatch, capsys, tmp_path):
+    """Run the command line in an empty folder; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['crodino', *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+            raise SystemExit(0)
+        captured = capsys.readouterr()
+        return stop.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def assert_one_line(text):
+    """An error is one line of ours, not a traceback."""
+    lines = [line for line in text.splitlines() if line.startswith('crodino:')]
+    assert len(lines) == 1, text
+    assert 'Traceback' not in text
+    return lines[0]
+
+
+def test_json_is_one_object_on_stdout_with_the_promised_keys(crodino, bag, bundle):
+    code, out, _ = crodino(
+        'replay', bag, '--model', bundle, '--scenario', 'camera_blackout', '--json'
+    )
+    assert code == 0
+    summary = json.loads(out)
+    promised = {
+        'frames', 'masks', 'availability', 'masks_lost', 'stale_masks', 'max_gap_s', 'failovers',
+        'time_to_detect_s', 'time_to_recover_s', 'false_switches', 'miou', 'miou_by_phase',
+        'latency_ms', 'engine',
+    }  # fmt: skip
+    assert promised <= set(summary)
+    assert summary['frames'] == {'rgb': 30, 'depth': 30}
+    assert summary['masks_lost'] == 0
+    assert [f['to'] for f in summary['failovers']] == ['depth', 'rgb']
+    assert {'p50', 'p95', 'p99'} <= set(summary['latency_ms'])
+
+
+def test_a_replay_leaves_report_and_masks_in_a_folder_named_after_bag_and_scenario(
+    crodino, bag, bundle, tmp_path
+):
+    code, out, _ = crodino('replay', bag, '--model', bundle, '--scenario', 'camera_black')
+    assert code == 0
+    folder = tmp_path / 'walk-camera_black'
+    assert {path.name for path in folder.iterdir()} == {
+        'report.html', 'report.json', 'report.md', 'masks'
+    }  # fmt: skip
+    assert (folder / 'masks' / 'metadata.yaml').is_file()
+    assert 'report.html' in out
+
+
+def test_without_a_scenario_nothing_switches(crodino, bag, bundle):
+    _, out, _ = crodino('replay', bag, '--model', bundle, '--json')
+    summary = json.loads(out)
+    assert summary['failovers'] == []
+    assert summary['masks'] == summary['expected_masks'] == 30
+
+
+def not_a_bag(folder):
+    (folder / 'notes.txt').write_text('hello')
+    return folder / 'notes.txt'
+
+
+def missing_network(folder):
+    path = make_tiny_bundle(folder / 'broken').path
+    (path / 'depth.onnx').unlink()
+    return path
+
+
+def replaced_network(folder):
+    path = make_tiny_bundle(folder / 'replaced').path
+    with (path / 'rgb.onnx').open('ab') as stream:
+        stream.write(b'x')
+    return path
+
+
+@pytest.mark.parametrize(
+    ('bad', 'expected'),
+    [
+        ({'bag': not_a_bag}, 'notes.txt'),
+        ({'bag': lambda folder: folder / 'nowhere'}, 'nowhere'),
+        ({'model': missing_network}, 'depth.onnx'),
+        ({'model': replaced_network}, 'sha256'),
+        ({'model': lambda folder: folder}, 'model.yaml'),
+    ],
+    ids=['a text file', 'no file', 'a missing network', 'a replaced network', 'no bundle'],
+)
+def test_bad_files_get_one_line_and_leave_nothing_behind(
+    crodino, bag, bundle, tmp_path, tmp_path_factory, bad, expected
+):
+    elsewhere = tmp_path_factory.mktemp('bad')
+    paths = {key: make(elsewhere) for key, make in bad.items()}
+    code, out, err = crodino(
+        'replay', paths.get('bag', bag), '--model', paths.get('model', bundle), '--json'
+    )
+    assert code == 1
+    assert out == ''
+    assert expected in assert_one_line(err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'expected'),
+    [
+        ('--scenario', 'camera_blakout', 'camera_blackout'),
+        ('--engine', 'tensorflow', 'openvino'),
+        ('--policy', 'best-of-three', 'prefer'),
+        ('--topics', 'colour=/image', 'rgb'),
+    ],
+)
+def test_wrong_options_name_what_would_be_right_and_exit_with_2(
+    crodino, bag, bundle, tmp_path, option, value, expected
+):
+    code, out, err = crodino('replay', bag, '--model', bundle, option, value)
+    assert code == 2
+    assert out == ''
+    assert expected in assert_one_line(err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_topics_that_are_not_in_the_bag_are_answered_with_those_that_are(crodino, bag, bundle):
+    code, _, err = crodino('replay', bag, '--model', bundle, '--topics', 'rgb=/left/image')
+    assert code == 1
+    line = assert_one_line(err)
+    assert '/left/image' in line
+    assert 'sensor_msgs/msg/Image' in line
+
+
+def test_an_engine_that_is_not_installed_is_named_with_the_way_to_install_it(
+    crodino, bag, bundle, monkeypatch
+):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name: None if name == 'onnxruntime' else find(name)
+    )
+    code, _, err = crodino('replay', bag, '--model', bundle, '--engine', 'onnxruntime')
+    assert code == 1
+    assert 'pip install onnxruntime' in assert_one_line(err)
+
+
+def test_a_truncated_bag_is_used_as_far_as_it_goes_and_the_loss_is_said(
+    crodino, bundle, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp('cut')
+    bag = write_small_bag(folder / 'whole', frames=40, size=(96, 160))
+    cut = folder / 'cut.mcap'
+    whole = next(bag.glob('*.mcap')).read_bytes()
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    code, out, err = crodino('replay', cut, '--model', bundle, '--json')
+    assert code == 0, err
+    assert 0 < json.loads(out)['masks'] < 40
+    assert 'warning' in err
+
+
+def test_an_unknown_key_in_a_training_configuration_names_the_nearest(crodino, tmp_path):
+    pytest.importorskip('torch')
+    config = tmp_path / 'run.yaml'
+    config.write_text(
+        'name: x\ndata: {sources: [{kind: folder, path: a}], validation: {path: a}}\n'
+        'optimiser: {stepz: 3}\n'
+    )
+    code, _, err = crodino('train', config)
+    assert code == 2
+    assert 'did you mean steps' in assert_one_line(err)
+
+
+def test_export_of_a_folder_that_is_no_run_says_what_a_run_has(crodino, tmp_path):
+    pytest.importorskip('torch')
+    code, _, err = crodino('export', tmp_path, '--out', tmp_path / 'bundle')
+    assert code == 1
+    assert 'best_rgb.pt' in assert_one_line(err)
+    assert not (tmp_path / 'bundle').exists()
+
+
+# -- scenarios -------------------------------------------------------------------------------
+
+
+def test_scenarios_are_listed_and_shown(crodino, bag):
+    _, out, _ = crodino('scenario', 'list')
+    assert 'camera_blackout' in out and 'fog_bank' in out
+    _, out, _ = crodino('scenario', 'show', 'camera_blackout')
+    assert 'rgb drop' in out and '%' in out
+    _, out, _ = crodino('scenario', 'show', 'camera_blackout', '--bag', bag)
+    assert '%' not in out and ' s to ' in out
+
+
+def test_scenarios_are_data_too(crodino):
+    _, out, _ = crodino('scenario', 'list', '--json')
+    names = json.loads(out)['scenarios']
+    assert len(names) >= 15
+    for name in names:
+        _, out, _ = crodino('scenario', 'show', name, '--json')
+        assert json.loads(out)['faults']
+    code, out, _ = crodino('scenario', 'check', *names, '--json')
+    assert code == 0
+    assert set(json.loads(out)['checked']) == set(names)
+
+
+def test_a_scenario_is_checked_without_a_replay(crodino, bag, tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('faults: [{sensor: rgb, kind: drop, from: 1, to: 60}]')
+    code, out, err = crodino('scenario', 'check', file, '--bag', bag)
+    assert (code, out.strip()) == (0, f'{file}: 1 fault, all well')
+    assert 'ends with the recording' in err
+    file.write_text('faults: [{sensor: rgb, kind: drop, from: 1, severity: 6}]')
+    code, _, err = crodino('scenario', 'check', file)
+    assert code == 2
+    assert 'from 1 (slight) to 5 (worst)' in assert_one_line(err)
+
+
+# -- failure plans ---------------------------------------------------------------------------
+
+
+def write_plan(folder, bag, bundle, more=''):
+    plan = folder / 'plan.yaml'
+    plan.write_text(
+        f'bags: [{{path: {bag}, name: walk}}{more}]\n'
+        f'scenarios: [clean, camera_blackout]\nbundles: [{bundle}]\n'
+    )
+    return plan
+
+
+def test_a_plan_is_worked_off_and_the_best_is_named(crodino, bag, bundle, tmp_path):
+    plan = write_plan(tmp_path, bag, bundle)
+    code, out, err = crodino('evaluate-failures', plan, '--workers', 1, '--json')
+    assert code == 0, err
+    found = json.loads(out)
+    assert found['jobs'] == 2 and found['failed'] == []
+    assert found['leaderboard'][0]['masks_lost'] == 0
+    rows = (tmp_path / 'plan' / 'results.csv').read_text().splitlines()
+    assert len(rows) == 3 and rows[2].startswith('walk,tiny,prefer,camera_blackout,,done,')
+    code, out, _ = crodino('evaluate-failures', plan, '--workers', 1)
+    assert code == 0 and 'leaderboard' in out
+
+
+def test_a_plan_with_a_bag_that_is_not_there_does_the_rest_and_says_so(
+    crodino, bag, bundle, tmp_path
+):
+    plan = write_plan(tmp_path, bag, bundle, more=', nowhere')
+    code, out, err = crodino('evaluate-failures', plan, '--workers', 1, '--json')
+    assert code == 1
+    assert len(json.loads(out)['failed']) == 2
+    assert '2 of 4 jobs failed' in assert_one_line(err)
+    assert 'nowhere' in assert_one_line(err)
+
+
+def test_a_plan_with_an_unknown_key_runs_nothing(crodino, bag, bundle, tmp_path):
+    plan = write_plan(tmp_path, bag, bundle)
+    plan.write_text(plan.read_text() + 'policy: [prefer]\n')
+    code, _, err = crodino('evaluate-failures', plan)
+    assert code == 2
+    assert "did you mean 'policies'" in assert_one_line(err)
+    assert not (tmp_path / 'plan').exists()
+
+
+def test_an_inference_time_is_an_option_of_replay(crodino, bag, bundle):
+    code, out, _ = crodino('replay', bag, '--model', bundle, '--inference-time', '20', '--json')
+    assert code == 0
+    assert json.loads(out)['latency_ms']['p99'] == 20.0
+    code, _, err = crodino('replay', bag, '--model', bundle, '--inference-time', 'soon')
+    assert code == 2
+    assert 'measured' in assert_one_line(err)
