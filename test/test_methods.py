@@ -181,3 +181,33 @@ def test_distillation_is_zero_for_equal_logits_and_where_nothing_is_labelled() -
     )
     void = torch.full_like(label, 255)
     assert losses.distillation_loss(logits, logits.flip(1), void, 2.0).item() == 0
+
+
+def test_a_frozen_network_teaches_and_does_not_change(data: Path, tmp_path: Path) -> None:
+    first = tmp_path / 'first'
+    train(make_config(data, 'optimiser.steps=2'), first)
+    config = make_config(data, f'start_from={first}', 'frozen=[depth]')
+
+    trainer, found = take_a_step(config, data, tmp_path / 'second')
+
+    kept = checkpoint.load(first / checkpoint.best_name(Modality.DEPTH))['network']
+    depth = trainer.twin.network(Modality.DEPTH).state_dict()
+    assert all(torch.equal(depth[name], value) for name, value in kept.items())
+    started = checkpoint.load(first / checkpoint.best_name(Modality.RGB))['network']
+    rgb = trainer.twin.network(Modality.RGB).state_dict()
+    assert any(not torch.equal(rgb[name], value) for name, value in started.items())
+    assert 'contrastive' in found
+    assert 'mixup_rgb' in found
+    assert not any(name.endswith('depth') for name in found)
+
+
+def test_a_run_with_every_network_frozen_is_refused(data: Path, tmp_path: Path) -> None:
+    config = make_config(data, 'frozen=[rgb, depth]')
+    with pytest.raises(UsageError, match='nothing to train'):
+        take_a_step(config, data, tmp_path)
+
+
+def test_a_run_that_starts_from_no_run_says_what_a_run_has(data: Path, tmp_path: Path) -> None:
+    config = make_config(data, f'start_from={tmp_path}')
+    with pytest.raises(CrodinoError, match=r'best_rgb\.pt'):
+        take_a_step(config, data, tmp_path)

@@ -24,6 +24,8 @@ from crodino_core.runtime.segmenter import FailoverSegmenter
 
 FEWEST = 10
 """Labelled frames below which a line through them means nothing."""
+LEAST_CORRELATION = 0.15
+"""Of confidence and mIoU; with fewer than some hundred frames, less may be chance."""
 BLUR_MARGIN = 0.03
 """An image is called blurred only beyond the most blurred clean one, by this much."""
 
@@ -71,24 +73,30 @@ def _percent(confusion: np.ndarray) -> float:
 
 
 def _line(modality: Modality, views: list[tuple[Signals, float]]) -> dict[str, float]:
-    """Fit mIoU = offset + slope * confidence by least squares, and find the utmost blur."""
+    """Fit mIoU = offset + slope * confidence, and find the utmost blur.
+
+    Both scatter, so least squares would make the slope too small, by their correlation. The ratio
+    of the standard deviations (the reduced major axis) is close to what damaged images show.
+    """
     confidence, blur, miou = np.array([(s.confidence, s.blur, miou) for s, miou in views]).T
     if confidence.std() == 0 or miou.std() == 0:
         raise CrodinoError(
             f'the {modality} masks of all frames are equally confident or equally good; '
             'more varied frames were expected'
         )
-    slope, offset = np.polyfit(confidence, miou, 1)
-    if slope <= 0:
+    correlation = float(np.corrcoef(confidence, miou)[0, 1])
+    if correlation < LEAST_CORRELATION:
         raise CrodinoError(
-            f'the {modality} network is more confident where its masks are worse (slope '
-            f'{slope:.1f}), so its confidence tells nothing; train it longer, or use the '
-            'policy prefer'
+            f'the confidence of the {modality} network says nothing of its masks (correlation '
+            f'{correlation:.2f}, at least {LEAST_CORRELATION} was expected); train it longer, or '
+            'use the policy average'
         )
+    slope = miou.std() / confidence.std()
+    offset = miou.mean() - slope * confidence.mean()
     blurs = {'blur_limit': round(float(blur.max()) + BLUR_MARGIN, 3)} if blur.any() else {}
     return {
         'offset': round(float(offset), 2),
         'slope': round(float(slope), 2),
-        'correlation': round(float(np.corrcoef(confidence, miou)[0, 1]), 3),
+        'correlation': round(correlation, 3),
         **blurs,
     }

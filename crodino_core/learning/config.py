@@ -21,6 +21,7 @@ from crodino_core.learning.decoupled_augment import (
     Share,
 )
 from crodino_core.learning.models.twin import SplitKind
+from crodino_core.modality import Modality
 
 STRICT = ConfigDict(extra='forbid')
 Weight = Annotated[float, Field(ge=0)]
@@ -124,6 +125,11 @@ class TrainConfig:
     method: MethodName = 'crodino'
     teacher: str | None = None
     """Run folder of the teacher, an `early_fusion_zero_filled` run; only in the method `kd`."""
+    start_from: str | None = None
+    """Run folder whose best networks this run starts from; None: from `model.weights`."""
+    frozen: list[Modality] = field(default_factory=list)
+    """Networks that no longer learn and only mix and contrast with the other one (Eq 3, Eq 7); a
+    few hundred steps so give the weaker network a polish at half the cost."""
     seed: int = 0
     device: str = 'auto'
     validate_every: Count = 250

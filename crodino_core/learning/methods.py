@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -67,7 +68,11 @@ def make_method(config: TrainConfig, labels: LabelSet, device: torch.device) -> 
                 'the method kd needs teacher: the run folder of an early_fusion_zero_filled run'
             )
         return Distillation(config.loss, _load_teacher(Path(config.teacher), labels).to(device))
-    return Twin(config.loss if config.method == 'crodino' else ALONE)
+    return Twin(
+        config.loss if config.method == 'crodino' else ALONE,
+        Path(config.start_from) if config.start_from else None,
+        config.frozen,
+    )
 
 
 ALONE = LossConfig(orthogonality=0, contrastive=0, auxiliary=0, mixup=0)
@@ -77,17 +82,32 @@ ALONE = LossConfig(orthogonality=0, contrastive=0, auxiliary=0, mixup=0)
 class Twin:
     """CroDiNo-KD or, with all cross-modal losses switched off, two independent networks."""
 
-    def __init__(self, settings: LossConfig) -> None:
+    def __init__(
+        self,
+        settings: LossConfig,
+        start_from: Path | None = None,
+        frozen: Collection[Modality] = (),
+    ) -> None:
+        if len(set(frozen)) == len(Modality):
+            raise UsageError('frozen names every network, so there is nothing to train; name one')
         self.settings = settings
+        self.start_from = start_from
+        self.frozen = frozenset(frozen)
 
     def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
         """Make both networks and the auxiliary decoder."""
-        return TwinNetwork(architecture, weights)
+        twin = TwinNetwork(architecture, weights)
+        for m in Modality:
+            if self.start_from is not None:
+                path = self.start_from / checkpoint.best_name(m)
+                checkpoint.load_weights(twin.network(m), checkpoint.load(path)['network'], path)
+            twin.network(m).requires_grad_(m not in self.frozen)
+        return twin
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return every loss whose weight is not 0."""
         assert isinstance(model, TwinNetwork)
-        return twin_losses(model, batch, self.settings)
+        return twin_losses(model, batch, self.settings, self.frozen)
 
     def parts(self, model: nn.Module) -> list[Part]:
         """Return both networks."""

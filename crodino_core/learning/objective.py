@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -14,15 +16,18 @@ from crodino_core.modality import Modality
 Batch = dict[str, Tensor]
 
 
-def twin_losses(twin: TwinNetwork, batch: Batch, settings: LossConfig) -> dict[str, Tensor]:
+def twin_losses(
+    twin: TwinNetwork, batch: Batch, settings: LossConfig, frozen: Collection[Modality] = ()
+) -> dict[str, Tensor]:
     """Compute every weighted loss of CroDiNo-KD on one batch.
 
     :param batch: for each modality `m`: `m` (image), `m_label` and `m_affine`, see `View`.
+    :param frozen: modalities whose network has no losses of its own and gets no gradient.
     :return: scalars by name; their sum is the objective.
     """
-    features = {m: twin.network(m).encode(batch[str(m)]) for m in Modality}
+    features = {m: _encode(twin, m, batch, m in frozen) for m in Modality}
     result: dict[str, Tensor] = {}
-    for m in Modality:
+    for m in [m for m in Modality if m not in frozen]:
         result |= _segmentation(twin, features, batch, m, settings)
         z = features[m]
         if settings.orthogonality:
@@ -36,6 +41,15 @@ def twin_losses(twin: TwinNetwork, batch: Batch, settings: LossConfig) -> dict[s
     if settings.contrastive:
         result['contrastive'] = settings.contrastive * _contrast(twin, features, batch, settings)
     return result
+
+
+def _encode(twin: TwinNetwork, modality: Modality, batch: Batch, frozen: bool) -> Features:
+    network = twin.network(modality)
+    if not frozen:
+        return network.encode(batch[str(modality)])
+    network.eval()  # its batch norms have learned enough, too
+    with torch.no_grad():
+        return network.encode(batch[str(modality)])
 
 
 def _segmentation(

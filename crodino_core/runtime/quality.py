@@ -24,10 +24,10 @@ from crodino_core.runtime.frame import Frame
 
 MEMORY = 1.0
 """Seconds over which the expected quality is averaged: views differ, a damage stays."""
-LEAVE = 8.0
+LEAVE = 18.0
 """Points of mIoU by which a sensor must be worse than the other to be left out. The mean of both
-is better than either until one is much worse; clean views sway by up to 6 points."""
-RETURN = 4.0
+is better than either until one is much worse; clean views sway by up to 10 points."""
+RETURN = 9.0
 """Points of mIoU: a sensor that was left out is taken in again when it is worse by less."""
 COMPARE_EVERY = 0.3
 """Seconds between two looks at the sensor that is not served; its network has to run for one."""
