@@ -58,6 +58,8 @@ class OutputReport:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     """Percentiles from the arrival of an image to the publication of its mask."""
     inference_ms: Mapping[str, float] = field(default_factory=dict)
+    overhead_ms: Mapping[str, float] = field(default_factory=dict)
+    """Percentiles of the latency less the inference of the same mask."""
 
 
 def report(stamp: Any, node: str, sensors: Sequence[SensorReport], output: OutputReport) -> Any:
@@ -121,6 +123,7 @@ def _output_status(node: str, sensors: Sequence[SensorReport], output: OutputRep
         'dropped': str(output.dropped),
         **{f'latency_{p}_ms': f'{ms:.1f}' for p, ms in output.latency_ms.items()},
         **{f'inference_{p}_ms': f'{ms:.1f}' for p, ms in output.inference_ms.items()},
+        **{f'overhead_{p}_ms': f'{ms:.1f}' for p, ms in output.overhead_ms.items()},
     }
     return _status(node, 'output', level, message, values)
 

@@ -147,11 +147,11 @@ def run_live_demo(bag: Path, model: Path, engine: str, console: Console) -> Live
                     executor.spin_once(timeout_sec=0.1)
                     live.update(monitor.table(), refresh=console.is_terminal)
 
-            with _process('segment_node', _segment_arguments(model, engine)):
+            with node_process('segment_node', _segment_arguments(model, engine)):
                 spin(START_PATIENCE, lambda: monitor.active)
                 with (
-                    _process('fault_injector_node', _injector_arguments(duration)),
-                    _process('bag_player_node', _player_arguments(bag)) as player,
+                    node_process('fault_injector_node', _injector_arguments(duration)),
+                    node_process('bag_player_node', _player_arguments(bag)) as player,
                 ):
                     spin(duration + PLAY_PATIENCE, lambda: player.poll() is not None)
         return monitor.figures
@@ -177,7 +177,7 @@ def _player_arguments(bag: Path) -> list[str]:
 
 
 @contextmanager
-def _process(module: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def node_process(module: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a node beside us; it is gone when the block is left."""
     command = [sys.executable, '-m', f'crodino_ros.{module}', '--ros-args']
     command += ['-r', f'__ns:={NAMESPACE}', '--log-level', 'error', *arguments]

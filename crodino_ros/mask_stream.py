@@ -58,6 +58,7 @@ class MaskStream:
         self._hints = dict.fromkeys(Modality, '')
         self._told = dict.fromkeys(Modality, '')
         self._latency, self._inference = RecentDurations(), RecentDurations()
+        self._overhead = RecentDurations()
         self._rate = RecentRate()
         self._time = SensorTime(node.get_clock(), self._begin_anew, self._look)
         self._worker = InferenceWorker(self._segment, self._inference_failed)
@@ -189,9 +190,12 @@ class MaskStream:
         """Make a mask and publish it, in the worker's thread."""
         started = time.monotonic()
         found = self._segmenter.segment(selection)
-        self._inference.add(time.monotonic() - started)
+        inference = time.monotonic() - started
+        self._inference.add(inference)
         self._outputs.publish(found, self.settings.overlay_opacity)
-        self._latency.add(self._time.glance() - selection.frame.arrival)
+        latency = self._time.glance() - selection.frame.arrival
+        self._latency.add(latency)
+        self._overhead.add(latency - inference)
         self._rate.add()
         self.masks += 1
         self.error = ''
@@ -234,6 +238,7 @@ class MaskStream:
             dropped=self._worker.dropped,
             latency_ms=self._latency.percentiles_ms(),
             inference_ms=self._inference.percentiles_ms(),
+            overhead_ms=self._overhead.percentiles_ms(),
         )
 
 

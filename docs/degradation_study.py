@@ -66,6 +66,13 @@ def line(clean: Rows, features: Callable[[Rows], np.ndarray]) -> Points:
     return lambda rows: _affine(features(rows)) @ weights
 
 
+def axis(clean: Rows, index: int) -> Points:
+    """The reduced major axis of one confidence signal and the mIoU of clean masks."""
+    signal, miou = clean['confidence'][:, index], mious(clean['own'])
+    slope = np.sign(np.corrcoef(signal, miou)[0, 1]) * miou.std() / signal.std()
+    return lambda rows: miou.mean() + slope * (rows['confidence'][:, index] - signal.mean())
+
+
 def _affine(features: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(features)), features])
 
@@ -99,14 +106,15 @@ def signals() -> dict[str, Callable[[Rows], Points]]:
         return np.column_stack([confidence(0)(rows), image(rows)])
 
     def named(index: int) -> Callable[[Rows], Points]:
-        return lambda clean: line(clean, confidence(index))
+        return lambda clean: axis(clean, index)
 
     return {
-        **{f'{name}, line': named(i) for i, name in enumerate(CONFIDENCES)},
+        **{f'{name}, axis': named(i) for i, name in enumerate(CONFIDENCES)},
+        'mean confidence, least squares': lambda c: line(c, confidence(0)),
         'mean confidence, deviation': lambda c: deviation(c, confidence(0), signed=True),
-        'image statistics, line': lambda c: line(c, image),
+        'image statistics, least squares': lambda c: line(c, image),
         'image statistics, distance': lambda c: deviation(c, image, signed=False),
-        'mean confidence and image statistics, line': lambda c: line(c, both),
+        'mean confidence and image statistics, least squares': lambda c: line(c, both),
     }
 
 
@@ -335,7 +343,7 @@ def uses_table(rows: Rows, fits: Fits) -> str:
     kept = study(rows, KEPT, lambda: QualityWatch(fits))
     lines = [['fuse, leave out the worse (kept)', mean_miou(kept), *worst_severities(kept)]]
     for first in (usual, usual.other):
-        for leave in (3.0, 6.0):
+        for leave in (6.0, 12.0):
             watch = partial(QualityWatch, fits, leave=leave, back=leave / 3)
             one = study(rows, KEPT, watch, first)
             name = f'one at a time, {first} while both are good, limit {leave:.0f}'

@@ -381,6 +381,16 @@ def test_too_few_frames_are_no_calibration(bundle):
         calibrate(bundle, {m: SizedEngine(0.0) for m in Modality}, samples([20, 25, 30]))
 
 
+def test_a_network_whose_confidence_tells_nothing_is_refused(bundle):
+    class Mistaken(SizedEngine):
+        def infer(self, image: np.ndarray) -> Prediction:
+            made = super().infer(image)
+            return replace(made, confidence=255 - made.confidence)
+
+    with pytest.raises(CrodinoError, match='confidence of the rgb network says nothing'):
+        calibrate(bundle, {m: Mistaken(0.0) for m in Modality}, samples(list(range(20, 39))))
+
+
 def test_a_network_that_is_always_equally_sure_cannot_be_calibrated(bundle):
     with pytest.raises(CrodinoError, match='equally confident'):
         calibrate(bundle, {m: ConfidentEngine(0.5) for m in Modality}, samples([20] * 12))

@@ -38,8 +38,8 @@ def calibrate(
 ) -> dict[str, Any]:
     """Fit a line from the mean confidence of a clean frame's mask to its mIoU, for each network.
 
-    :param validation: clean labelled frames of the place the bundle is for, not trained on; its
-        mIoU over all of them decides which sensor `best` serves while both are clean.
+    :param validation: clean labelled frames of the place the bundle is for, not trained on; the
+        mIoU over all of them is recorded too.
     :param elsewhere: clean labelled frames of other places, for the line only.
     :return: for `ModelBundle.with_quality`: by modality `miou` (percent), `offset`, `slope`,
         `correlation`, `blur_limit` (only colour), and `frames`, their number.

@@ -43,7 +43,7 @@ class ConfidenceFit:
     """What the confidence of one network says of its masks, learned on clean frames."""
 
     miou: float
-    """mIoU of the network on clean validation data, percent."""
+    """mIoU of the network on clean validation data, percent; for the record."""
     offset: float
     slope: float
     """Expected mIoU of one mask = offset + slope * its mean confidence (0..1), percent."""
@@ -89,8 +89,8 @@ def blur_of(image: np.ndarray) -> float:
 
     :param image: uint8 [H, W, 3].
     """
-    small = cv2.resize(image, BLUR_SIZE[::-1], interpolation=cv2.INTER_AREA)
-    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    gray = cv2.resize(gray, BLUR_SIZE[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     return _gradients(cv2.GaussianBlur(gray, (0, 0), BLUR_SIGMA)) / (_gradients(gray) + 1e-3)
 
 

@@ -145,11 +145,11 @@ class FailoverSegmenter:
         return self.engines[frame.modality].infer(image)
 
     def _judged(self, frame: Frame) -> Prediction:
-        """Segment a frame, and take note of how good the mask is."""
-        prediction = self.infer(frame)
-        if self.selector.quality is not None:
+        """Segment a frame, and for the policy `best` take note of how good the mask is."""
+        prediction, quality = self.infer(frame), self.selector.quality
+        if quality is not None and self.selector.arbiter.policy == 'best':
             signals = signals_of(frame, prediction.confidence)
-            self.selector.quality.learn(frame.modality, signals, frame.arrival)
+            quality.learn(frame.modality, signals, frame.arrival)
         return prediction
 
     def _average(self, frame: Frame, other: Frame) -> Prediction:

@@ -1,4 +1,4 @@
-"""`crodino bench`: engines, memory and replay, measured on this machine."""
+"""`crodino bench`: engines, memory, replay and node, measured on this machine."""
 
 from __future__ import annotations
 
@@ -42,12 +42,15 @@ class Part(str, Enum):
     """What is measured beside the engines."""
 
     REPLAY = 'replay'
+    NODE = 'node'
 
 
 def bench(
     part: Annotated[
         Part | None,
-        typer.Argument(help='replay: the failure laboratory instead (a minute or two).'),
+        typer.Argument(
+            help='replay: the failure laboratory instead (a minute or two); node: the live node.'
+        ),
     ] = None,
     model: ModelOption = None,
     engine: EngineOption = 'auto',
@@ -58,6 +61,12 @@ def bench(
     width: Annotated[int, typer.Option(min=16)] = 640,
     rounds: Annotated[int, typer.Option(min=1)] = 30,
     threads: ThreadsOption = None,
+    frames: Annotated[
+        int,
+        typer.Option(
+            min=60, help='node: frames of each sensor; 10000, over 5 minutes, show a leak.'
+        ),
+    ] = 600,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the engines against the bare libraries, the memory, and a replay."""
@@ -66,6 +75,9 @@ def bench(
     if part is Part.REPLAY:
         found = bench_failures(bag, path, engine, threads) | {'environment': environment()}
         print_json(found) if as_json else _print_failures(found)
+        return
+    if part is Part.NODE:
+        _bench_node(path, engine, threads, (height, width), frames, as_json)
         return
     result = bench_engines(ModelBundle.load(path), engine, (height, width), rounds, threads)
     result['resident_mb'] = round(resident_memory_mb(path, (height, width)), 1)
@@ -92,6 +104,57 @@ def _bench_replay(bag: Path, settings: ReplaySettings) -> dict[str, Any]:
         summary = summarize(replay_bag(bag, settings, Path(folder)))
     keys = ('recording', 'duration_s', 'real_time_factor', 'masks', 'latency_ms')
     return {key: summary[key] for key in keys}
+
+
+def _bench_node(
+    model: Path,
+    engine: str,
+    threads: int | None,
+    size: tuple[int, int],
+    frames: int,
+    as_json: bool,
+) -> None:
+    # Not at the top: the middleware is an optional dependency of the other parts.
+    from crodino_ros.bench_node import NodeBench, bench_node
+
+    found = bench_node(NodeBench(model, engine, threads, size, frames))
+    found['environment'] = environment()
+    print_json(found) if as_json else _print_node(found)
+
+
+def _print_node(result: dict[str, Any]) -> None:
+    node, plain, targets = result['node'], result['plain'], result['targets']
+    height, width = result['size']
+    table = Table('', 'found', 'target', title=f'{width}x{height}, {result["rate"]:g} Hz, live')
+    for p, name in (('p50', 'median'), ('p95', 'p95')):
+        key = f'overhead_{p}_ms'
+        table.add_row(f'arrival to mask less engine, {name}, ms', *_beside(node, key, targets))
+    key = 'longest_gap_periods'
+    table.add_row('longest gap through a camera cut, periods', *_beside(node, key, targets))
+    memory = node['memory']
+    grown = f'{memory["growth_mb"]} of {memory["settled_mb"]}' if memory else 'unknown'
+    table.add_row(f'memory growth in {result["frames"]} frames, MB', grown, 'none in 10000')
+    ratio = str(result.get('plain_over_node', 'not measured'))
+    table.add_row('latency of a straightforward node, x ours', ratio, '>= 3')
+    console.print(table)
+    console.print(
+        f'middleware: {result["middleware"]}; {node["masks"]} masks of {result["frames"]} frames, '
+        f'{node["dropped"]} dropped; engine {node["inference_p50_ms"]} ms (median), '
+        f'image to mask received {node["latency_ms"].get("p50")} ms'
+    )
+    if 'skipped' in plain:
+        console.print(f'no straightforward node: {plain["skipped"]}')
+    else:
+        console.print(
+            f'straightforward node: {plain["latency_ms"].get("p50")} ms, {plain["masks"]} masks'
+        )
+    console.print(f'load before: {result["load_before"]}', style='dim', highlight=False)
+    _print_environment(result)
+
+
+def _beside(values: dict[str, Any], key: str, targets: dict[str, float]) -> tuple[str, str]:
+    found = values[key]
+    return 'not measured' if found is None else str(found), f'<= {targets[key]:g}'
 
 
 def _print_failures(result: dict[str, Any]) -> None:

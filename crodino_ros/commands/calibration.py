@@ -66,7 +66,8 @@ def calibrate(
         found = quality[modality]
         console.print(
             f'{modality}: mIoU {found["miou"]:.1f} %; of one mask {found["offset"]:.1f} + '
-            f'{found["slope"]:.1f} x its confidence (correlation {found["correlation"]:.2f})'
+            f'{found["slope"]:.1f} x its confidence (correlation {found["correlation"]:.2f})',
+            soft_wrap=True,
         )
 
 
