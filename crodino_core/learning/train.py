@@ -41,14 +41,18 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> dict[str, flo
     else:
         run_folder.begin(run, config)
     torch.manual_seed(config.seed)
-    # Adam's second moments of weights that hardly move are denormal, and slow, on a CPU.
-    torch.set_flush_denormal(True)
     trainer = Trainer(config, labels, run)
     if resume:
         trainer.load_state(state)
         forget_rows_after(run, trainer.step)
     batches = training_batches(config, labels, trainer.step)
-    trainer.fit(batches, load_source(config.data.validation, labels, config.data.input_size))
+    validation = load_source(config.data.validation, labels, config.data.input_size)
+    # Adam's second moments of weights that hardly move are denormal, and slow, on a CPU.
+    torch.set_flush_denormal(True)
+    try:
+        trainer.fit(batches, validation)
+    finally:
+        torch.set_flush_denormal(False)
     return dict(trainer.best)
 
 
