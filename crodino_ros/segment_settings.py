@@ -16,6 +16,8 @@ from crodino_core.runtime.health import HealthSettings
 from crodino_ros.node_parameters import ParameterSpec, check_choices
 
 DEFAULT_MODEL = 'indoor'
+LIVE_POLICIES = tuple(policy for policy in POLICIES if policy != 'best')
+"""`best` is measured in replay only so far; the node does not yet report what it decides by."""
 TRANSPORTS = {Modality.RGB: ('raw', 'compressed'), Modality.DEPTH: ('raw', 'compressedDepth')}
 
 _HEALTH = HealthSettings()
@@ -66,7 +68,7 @@ PARAMETERS = (
         'policy',
         'prefer',
         'prefer: one healthy sensor at a time; average: the mean of both while both are healthy.',
-        choices=POLICIES,
+        choices=LIVE_POLICIES,
     ),
     ParameterSpec(
         'prefer',

@@ -202,8 +202,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(
     run = tmp_path / 'run'
     real = methods.twin_losses
 
-    def poisoned(twin: Any, batch: Any, settings: Any) -> dict[str, torch.Tensor]:
-        losses = real(twin, batch, settings)
+    def poisoned(twin: Any, batch: Any, settings: Any, frozen: Any) -> dict[str, torch.Tensor]:
+        losses = real(twin, batch, settings, frozen)
         if (run / 'last.pt').exists():
             losses['contrastive'] = losses['contrastive'] * float('nan')
         return losses
