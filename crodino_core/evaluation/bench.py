@@ -88,10 +88,12 @@ def time_interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, np.nda
         for _ in range(WARM_UP):
             call()
     times = {name: np.empty(rounds) for name in calls}
+    rng = np.random.default_rng(0)
     for index in range(rounds):
-        for name, call in calls.items():
+        # In another order each time: torch's threads still spin while whoever comes next begins.
+        for name in rng.permutation(list(calls)):
             began = time.perf_counter()
-            call()
+            calls[name]()
             times[name][index] = (time.perf_counter() - began) * 1e3
     return times
 

@@ -32,7 +32,7 @@ def mask_uri(mask: np.ndarray, labels: LabelSet | None, width: int) -> str:
     return _data_uri('png', mask_png(_fitted(mask, width, cv2.INTER_NEAREST), labels))
 
 
-def mask_png(mask: np.ndarray, labels: LabelSet | None, level: int = 9) -> bytes:
+def mask_png(mask: np.ndarray, labels: LabelSet | None, level: int = 5) -> bytes:
     """Return a mask as a PNG with the colours of its classes as palette.
 
     :param level: of the compression, 1 is fast, 9 small.
