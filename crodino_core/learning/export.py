@@ -69,9 +69,14 @@ class DeploymentGraph(nn.Module):
             logits, self.input_size, mode='bilinear', align_corners=False
         )
         mask = scores.argmax(1, keepdim=True)
-        # The largest softmax without the others: ONNX Runtime's Softmax over axis 1 transposes.
-        best = scores.amax(1, keepdim=True)
-        confidence = 255 / (scores - best).exp().sum(1, keepdim=True)
+        # At the logits' resolution: at the mask's it takes a quarter of the network's time. So it
+        # does not dip on the very pixels where two sure classes meet.
+        confidence = 255 * functional.interpolate(
+            logits.softmax(1).amax(1, keepdim=True),
+            self.input_size,
+            mode='bilinear',
+            align_corners=False,
+        )
         # TensorRT 8.6 has uint8 at the graph's ends only, so the casts come last.
         both = resize_nearest(torch.cat([mask.float(), confidence.round()], 1), source_size)
         mask, confidence = both.to(torch.uint8).unbind(1)
