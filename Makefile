@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 DEMO_OUT ?= demo
-# In a process of their own: once torch's DataLoader has installed its handler of SIGCHLD, the end
-# of any child process is a segmentation fault where OpenVINO is loaded too.
+# In a process of their own: after tests that load OpenVINO they crash or hang. Seen when a child
+# process ends while torch's DataLoader handles SIGCHLD; the cause is not found yet.
 TRAINING_TESTS = test/test_methods.py test/test_train.py
 
 .DEFAULT_GOAL := help

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,8 +49,9 @@ def replay_bag(bag: Path, settings: ReplaySettings, out: Path) -> ReplayResult:
     try:
         return _replay(bag, settings, out / 'masks')
     except BaseException:
-        if is_new and out.exists():
-            out.rmdir()
+        if is_new:
+            with suppress(OSError):  # never made, or not empty: the first error is the one to say
+                out.rmdir()
         raise
 
 
