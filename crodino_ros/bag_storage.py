@@ -88,9 +88,9 @@ class _Whole:
                 raise
             except Exception as error:  # a damaged chunk raises what its decompressor raises
                 reason = ' '.join(str(error).split()) or type(error).__name__
-                self.warnings.append(
-                    f'{self._path} is damaged inside, what follows is lost: {reason}'
-                )
+                warning = f'{self._path} is damaged inside, what follows is lost: {reason}'
+                if warning not in self.warnings:  # it may be read twice
+                    self.warnings.append(warning)
 
 
 class _Salvaged:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +62,26 @@ class BagRecording:
         """What is wrong with the bag, one line each; complete once it was iterated."""
         return self._storage.warnings
 
-    def __iter__(self) -> Iterator[RecordedItem]:
+    def __iter__(self) -> Generator[RecordedItem, None, None]:
         for topic, time_ns, data in self._storage.messages(list(self._roles)):
             arrival = (time_ns - self.start_ns) * 1e-9
             item = self._decode(topic, arrival, data)
             if item is not None:
                 yield item
+
+    def first_sizes(self, within: int = 32) -> dict[Modality, tuple[int, int]]:
+        """Height and width of each sensor's first image, if it is among the first messages.
+
+        Engines made ready for it need not be compiled again when it comes.
+        """
+        sizes: dict[Modality, tuple[int, int]] = {}
+        with closing(iter(self)) as items:
+            for item in islice(items, within):
+                if isinstance(item, RecordedFrame):
+                    sizes.setdefault(item.frame.modality, item.frame.size)
+                if len(sizes) == len(Modality):
+                    break
+        return sizes
 
     def _decode(self, topic: str, arrival: float, data: bytes) -> RecordedItem | None:
         role = self._roles[topic]

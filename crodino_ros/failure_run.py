@@ -12,16 +12,10 @@ from crodino_core.bundle import ModelBundle
 from crodino_core.evaluation.failure_job import FailureJob
 from crodino_core.evaluation.inference_time import MEASURED
 from crodino_core.evaluation.metrics import summarize
-from crodino_core.evaluation.replay import replay
-from crodino_core.evaluation.replay_memory import (
-    KeptRecording,
-    PredictionMemory,
-    RememberingSegmenter,
-)
-from crodino_core.runtime.arbiter import FUSING
+from crodino_core.evaluation.replay_memory import KeptRecording, PredictionMemory
+from crodino_core.evaluation.replay_setup import replay_with
+from crodino_core.runtime.arbiter import FUSING, Arbiter
 from crodino_core.runtime.engines import LoadedEngines, load_engines
-from crodino_core.runtime.quality import watch_for
-from crodino_core.runtime.selector import FailoverSelector
 from crodino_ros.bags import BagRecording
 
 FRAMES_SHARE = 0.75
@@ -39,31 +33,23 @@ def run_job(job: FailureJob) -> dict[str, Any]:
     limit = job.memory_mb * 1_000_000
     topics = tuple(sorted(job.bag.topics.items()))
     recording = _recording(job.bag.path, topics, round(limit * FRAMES_SHARE))
-    logits = job.policy.policy in FUSING
+    arbiter = Arbiter(job.policy.policy, job.policy.prefer, job.policy.when_none)
+    logits = arbiter.policy in FUSING
     bundle, loaded = _networks(job.bundle.path, job.engine, logits)
-    policy: dict[str, Any] = {
-        'policy': job.policy.policy,
-        'prefer': job.policy.prefer,
-        'when_none': job.policy.when_none,
-    }
-    segmenter = RememberingSegmenter(bundle, engines=loaded.engines, **policy)
+    memory = None
     if job.inference_time != MEASURED:
-        segmenter.memory = _predictions(
+        memory = _predictions(
             job.bag.path, job.bundle.path, job.engine, logits, round(limit * (1 - FRAMES_SHARE))
         )
-    result = replay(
+    result = replay_with(
         recording,
-        segmenter,
-        FailoverSelector(quality=watch_for(bundle, job.policy.policy), **policy),
+        bundle,
+        loaded,
+        arbiter,
         job.scenario,
-        labels=bundle.labels,
+        memory=memory,
         inference_time=job.inference_time,
     )
-    facts = loaded.describe()
-    result.model = bundle.name
-    result.engine = f'{facts["name"]} {facts["version"]}'
-    result.device = facts['device']
-    result.policy = {key: str(value) for key, value in policy.items()}
     return summarize(result)
 
 

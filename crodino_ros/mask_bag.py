@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,6 +43,8 @@ _LONGEST_SIDE = 480
 """Of the pictures for people, pixels: they bound the size of the bag."""
 _OPACITY = 0.5
 _DIAGNOSTICS_EVERY_S = 1.0
+_WAITING = 16
+"""Messages that may wait to be drawn, packed and written; they bound the memory."""
 _TOPICS = {
     MASK_TOPIC: ('sensor_msgs/msg/Image', False),
     CONFIDENCE_TOPIC: ('sensor_msgs/msg/Image', False),
@@ -58,6 +62,9 @@ class MaskBagWriter:
 
     Beside what the live node publishes there is the ground truth in class colours. The pictures
     for people (overlay, ground truth) are compressed and at most 480 pixels wide or high.
+
+    Drawing and compressing take a third of a replay's time, so a thread does them while the next
+    mask is made. What goes wrong there is raised by a later call, at the latest by the end.
 
     To be used with `with`. An exception inside leaves no bag behind, and an earlier bag at the
     path is replaced only when the new one is complete.
@@ -80,6 +87,7 @@ class MaskBagWriter:
         self._modality: str | None = None
         self._sensors: Mapping[Modality, SensorHealth] = {}
         self._diagnosed = float('-inf')
+        self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> MaskBagWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +107,7 @@ class MaskBagWriter:
         except BaseException:
             shutil.rmtree(self._staging, ignore_errors=True)
             raise
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='mask-bag')
         return self
 
     def __exit__(
@@ -108,9 +117,15 @@ class MaskBagWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
+            self._thread.shutdown(cancel_futures=kind is not None)
             if kind is not None:
                 self._writer.abort()
                 return
+            try:
+                self._finish(len(self._waiting))
+            except BaseException:
+                self._writer.abort()
+                raise
             self._writer.close()
             if self.path.exists():
                 shutil.rmtree(self.path)
@@ -127,7 +142,10 @@ class MaskBagWriter:
         self._frame_id = segmentation.frame_id
         header = self._make.header(segmentation.stamp_ns, segmentation.frame_id)
         if self._labels is not None:
-            self._write_for_people(segmentation, header, self._labels, time_ns)
+            if not self._announced:
+                self._write(LABEL_INFO_TOPIC, time_ns, self._make.label_info(header, self._labels))
+                self._announced = True
+            self._later(self._write_overlay, segmentation, header, self._labels, time_ns)
         served = 'none' if segmentation.modality is None else str(segmentation.modality)
         if segmentation.fused:
             served = 'both'
@@ -146,21 +164,19 @@ class MaskBagWriter:
 
     def write_label(self, label: RecordedLabel) -> None:
         """Write a ground truth label in class colours."""
-        if self._labels is None:
-            return
-        header = self._make.header(label.stamp_ns, self._frame_id)
-        small = shrink(label.label, _LONGEST_SIDE)
-        picture = self._make.class_colors(header, small, self._labels)
-        self._write(TRUTH_TOPIC, self._time_ns(label.arrival), picture)
+        if self._labels is not None:
+            header = self._make.header(label.stamp_ns, self._frame_id)
+            self._later(self._write_truth, label, header, self._labels)
 
-    def _write_for_people(
+    def _write_overlay(
         self, segmentation: Segmentation, header: Any, labels: LabelSet, time_ns: int
     ) -> None:
-        if not self._announced:
-            self._write(LABEL_INFO_TOPIC, time_ns, self._make.label_info(header, labels))
-            self._announced = True
         picture = draw_overlay(segmentation, labels, _OPACITY, _LONGEST_SIDE)
-        self._write(OVERLAY_TOPIC, time_ns, self._make.jpeg(header, picture))
+        self._write_now(OVERLAY_TOPIC, time_ns, self._make.jpeg(header, picture))
+
+    def _write_truth(self, label: RecordedLabel, header: Any, labels: LabelSet) -> None:
+        picture = self._make.class_colors(header, shrink(label.label, _LONGEST_SIDE), labels)
+        self._write_now(TRUTH_TOPIC, self._time_ns(label.arrival), picture)
 
     def _diagnose(self, now: float) -> None:
         if self._sensors:
@@ -173,6 +189,19 @@ class MaskBagWriter:
         return self._start_ns + round(now * 1e9)
 
     def _write(self, topic: str, time_ns: int, message: Any) -> None:
+        self._later(self._write_now, topic, time_ns, message)
+
+    def _later(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Have the thread do this once it has done all before; wait if it is far behind."""
+        self._waiting.append(self._thread.submit(work, *arguments))
+        self._finish(len(self._waiting) - _WAITING)
+
+    def _finish(self, count: int) -> None:
+        """Wait for the oldest; what they raised is raised here."""
+        for _ in range(count):
+            self._waiting.popleft().result()
+
+    def _write_now(self, topic: str, time_ns: int, message: Any) -> None:
         data = self._make.types.serialize_cdr(message, message.__msgtype__)
         self._writer.write(self._connections[topic], time_ns, data)
 

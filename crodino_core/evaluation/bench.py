@@ -83,15 +83,17 @@ def bare_calls(path: Path, batch: np.ndarray, threads: int | None) -> dict[str, 
 
 
 def time_interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, np.ndarray]:
-    """Time each call once in each round; milliseconds, one array of `rounds` a call."""
+    """Time each call once in each round, warm; milliseconds, one array of `rounds` a call."""
     for call in calls.values():
         for _ in range(WARM_UP):
             call()
     times = {name: np.empty(rounds) for name in calls}
     rng = np.random.default_rng(0)
     for index in range(rounds):
-        # In another order each time: torch's threads still spin while whoever comes next begins.
         for name in rng.permutation(list(calls)):
+            # Once without the clock: the threads of torch and ONNX Runtime still spin for some
+            # milliseconds while whoever comes next begins, and the caches hold another's weights.
+            calls[name]()
             began = time.perf_counter()
             calls[name]()
             times[name][index] = (time.perf_counter() - began) * 1e3
