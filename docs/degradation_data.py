@@ -11,6 +11,7 @@ import numpy as np
 from crodino_core.bundle import ModelBundle
 from crodino_core.evaluation.faults import FAULTS, HIGHEST_SEVERITY
 from crodino_core.evaluation.iou import confusion_matrix
+from crodino_core.learning.data.scenes import Camera, render_sequence
 from crodino_core.modality import Modality
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
@@ -26,19 +27,20 @@ from crodino_ros.commands.calibration import FIRST_SCENE, render_rooms
 RGB, DEPTH = Modality.RGB, Modality.DEPTH
 SEVERITIES = range(1, HIGHEST_SEVERITY + 1)
 ROOMS = 30
+FIRST_WALK, WALKS, WALK_FRAMES = 9100, 6, 60
 CONFIDENCES = ('mean confidence', '10th percentile of confidence', 'share below 0.7', 'entropy')
 
 Rows = dict[str, np.ndarray]
-"""Columns of equal length: `case` ('clean', 'validation', 'rooms' or 'FAULT/SEVERITY'), `sensor`,
-`own` and `fused` (confusion of its mask, and of the mean with the other sensor's), `confidence`
-(`CONFIDENCES`), `blur` (see `blur_of`), `image` (its statistics), `disagreement` with the other
-network's mask of the clean image, `problem` (whether the content check refuses the image)."""
+"""Columns of equal length: `case` ('clean', 'validation', 'rooms', 'walk SEED' or
+'FAULT/SEVERITY'), `sensor`, `own` and `fused` (confusion of its mask, and of the mean with the
+other sensor's), `confidence` (`CONFIDENCES`), `blur` (see `blur_of`), `image` (its statistics),
+`disagreement` with the other network's mask of the clean image, `problem` (whether the content
+check refuses the image)."""
 
 
-def collect(bundle: ModelBundle, folder: RgbdFolder, every: int) -> Rows:
-    """Run both networks on all clean and all damaged images."""
-    engines = load_engines(bundle, threads=1, logits=True).engines
-    segmenter = FailoverSegmenter(bundle, engines=engines)
+def collect_known(bundle: ModelBundle, folder: RgbdFolder) -> Rows:
+    """Run both networks on what signals learn from, the clean frames of `crodino calibrate`."""
+    segmenter = _segmenter(bundle)
     rows: list[dict[str, Any]] = []
     with progress_bar() as bar:
         rooms = render_rooms(iter(range(FIRST_SCENE, FIRST_SCENE + ROOMS)))
@@ -48,20 +50,53 @@ def collect(bundle: ModelBundle, folder: RgbdFolder, every: int) -> Rows:
                 frames, found = _clean(segmenter, sample)
                 for m in Modality:
                     rows.append(_row(segmenter, case, frames[m], frames, found[m], found, sample))
-        tests = [folder.read(name) for name in folder.names('test')[::every]]
-        clean = [_clean(segmenter, sample) for sample in tests]
-        for sample, (frames, found) in zip(tests, clean, strict=True):
+    return _columns(rows)
+
+
+def collect_walks(bundle: ModelBundle) -> Rows:
+    """Run both networks on clean walks through synthetic rooms, at 10 Hz as a bag would be."""
+    segmenter = _segmenter(bundle)
+    rows: list[dict[str, Any]] = []
+    camera = Camera.from_fov(240, 320, horizontal_fov_deg=70.0)
+    with progress_bar() as bar:
+        for seed in bar.track(range(FIRST_WALK, FIRST_WALK + WALKS), description='walks'):
+            for view in render_sequence(seed, WALK_FRAMES, camera, 10.0):
+                sample = RgbdSample('', view.rgb, view.depth, view.label)
+                frames, found = _clean(segmenter, sample)
+                for m in Modality:
+                    case = f'walk {seed}'
+                    rows.append(_row(segmenter, case, frames[m], frames, found[m], found, sample))
+    return _columns(rows)
+
+
+def collect(bundle: ModelBundle, folder: RgbdFolder, split: str, every: int) -> Rows:
+    """Run both networks on every n-th frame of a split, clean and with every damage."""
+    segmenter = _segmenter(bundle)
+    rows: list[dict[str, Any]] = []
+    with progress_bar() as bar:
+        samples = [folder.read(name) for name in folder.names(split)[::every]]
+        clean = [_clean(segmenter, sample) for sample in samples]
+        for sample, (frames, found) in zip(samples, clean, strict=True):
             for m in Modality:
                 rows.append(_row(segmenter, 'clean', frames[m], frames, found[m], found, sample))
-        for kind, m, severity in bar.track(list(damages()), description='damage'):
+        for kind, m, severity in bar.track(list(damages()), description=f'damaged {split}'):
             present: dict[Modality, Frame] = {}
             damage = FAULTS[kind].start(None, {'severity': severity}, present.get)
-            for sample, (frames, found) in zip(tests, clean, strict=True):
+            for sample, (frames, found) in zip(samples, clean, strict=True):
                 present.update(frames)
                 (frame,) = damage(frames[m])
                 made = segmenter.infer(frame)
                 case = f'{kind}/{severity}'
                 rows.append(_row(segmenter, case, frame, frames, made, found, sample))
+    return _columns(rows)
+
+
+def _segmenter(bundle: ModelBundle) -> FailoverSegmenter:
+    engines = load_engines(bundle, threads=1, logits=True).engines
+    return FailoverSegmenter(bundle, engines=engines)
+
+
+def _columns(rows: list[dict[str, Any]]) -> Rows:
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 

@@ -61,6 +61,17 @@ def test_away_is_measured_from_the_preferred_sensor():
     assert away_s(result) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize('policy', ['average', 'best'])
+def test_of_a_mean_each_sensor_may_be_missing(policy):
+    result = served((0.0, RGB, False, 0), (0.1, RGB, False, 1), (0.2, DEPTH, False, 1),
+                    faults=[(), ('depth drop',)])  # fmt: skip
+    result.policy = {'policy': policy, 'prefer': 'rgb'}
+    assert away_s(result) == pytest.approx(0.2)
+    for output in result.outputs:
+        output.fused = True
+    assert away_s(result) == 0
+
+
 @pytest.fixture(scope='module')
 def recording(tmp_path_factory):
     return BagRecording(write_small_bag(tmp_path_factory.mktemp('bags') / 'walk', frames=40))

@@ -45,7 +45,7 @@ def result(served, expected=TENTHS, failures=(), changes=(), arrivals=None):
 def camera_cut(**fields):
     """Return a failure of the camera that hits the frames at 0.5 to 0.9 s."""
     times = {'frames': 5, 'onset_s': 0.5, 'last_s': 0.9, 'cleared_s': 1.0}
-    return Failure(RGB, 'drop', 0.45, 0.95, **{**times, **fields})
+    return Failure(RGB, **{'kind': 'drop', 'start_s': 0.45, 'end_s': 0.95, **times, **fields})
 
 
 CUT_CHANGES = [
@@ -176,6 +176,34 @@ def test_a_sensor_that_had_failed_before_is_detected_at_once():
     changes = [(0.0, RGB, 'ok', ''), (0.3, RGB, 'lost', ''), (1.2, RGB, 'ok', '')]
     summary = summarize(result([], failures=[camera_cut()], changes=changes))
     assert summary['time_to_detect_s'] == 0.0
+
+
+PAUSED = [time for time in TENTHS if not 0.7 <= time <= 1.5]
+"""Arrivals of a recording that pauses from 0.6 to 1.6 s."""
+
+
+def in_fog(changes, **times):
+    failure = camera_cut(kind='fog', last_s=1.7, cleared_s=1.8, **times)
+    changes = [(0.0, RGB, 'ok', ''), *changes]
+    return summarize(result([], failures=[failure], changes=changes, arrivals=both(PAUSED)))
+
+
+def both(arrivals):
+    return {modality: list(arrivals) for modality in Modality}
+
+
+def test_a_pause_of_the_recording_is_no_detection():
+    silent = [(0.745, RGB, 'late', ''), (1.1, RGB, 'lost', ''), (1.6, RGB, 'recovering', '')]
+    assert in_fog(silent)['failures'][0]['detected_as'] is None
+    found = in_fog([*silent, (1.7, RGB, 'invalid', '')])
+    assert (found['failures'][0]['detected_as'], found['time_to_detect_s']) == ('invalid', 1.2)
+
+
+def test_a_dropout_into_a_pause_is_detected_when_it_is_noticed():
+    assert in_fog([(0.645, RGB, 'late', '')], onset_s=0.6)['time_to_detect_s'] == 0.045
+    # In the pause nothing could be missed; after it the sensor is still away.
+    found = in_fog([(0.745, RGB, 'late', '')], onset_s=0.65)
+    assert found['time_to_detect_s'] == pytest.approx(0.95)
 
 
 def test_a_failure_until_the_end_has_no_recovery():

@@ -32,6 +32,13 @@ def test_a_steady_period_is_learned_exactly():
     assert period.longest_healthy == pytest.approx(0.145)
 
 
+def test_another_late_factor_keeps_what_was_learned():
+    period = learned(STEADY)
+    period.late_factor = 2.0
+    assert period.seconds == pytest.approx(0.1)
+    assert period.longest_healthy == pytest.approx(0.2)
+
+
 def test_few_intervals_leave_more_room():
     assert learned([0.1] * 4).longest_healthy == pytest.approx(0.1556, abs=1e-4)
 
@@ -44,6 +51,11 @@ def test_a_missing_frame_a_pause_or_a_burst_is_not_learned(misfit: float):
 @pytest.mark.parametrize('rate', [0.02, 0.2, 1.0])
 def test_a_new_rate_is_learned_from_five_intervals(rate: float):
     assert learned([*STEADY, *[rate] * 5]).seconds == pytest.approx(rate)
+
+
+@pytest.mark.parametrize('count', [5, 50])
+def test_frames_that_come_all_at_once_are_no_new_rate(count: int):
+    assert learned([*STEADY, *[1e-4] * count, *[0.1] * 5]).seconds == pytest.approx(0.1)
 
 
 def test_a_long_first_interval_is_soon_forgotten():

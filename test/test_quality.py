@@ -67,8 +67,8 @@ def test_before_anything_is_known_no_sensor_is_worse():
 
 
 def test_a_sensor_whose_confidence_falls_is_left_out_within_a_second():
-    assert watch_after(1.0, color=1.0, range_=0.7).worse is DEPTH
-    assert watch_after(1.0, color=0.7, range_=1.0).worse is RGB
+    assert watch_after(1.0, color=1.0, range_=0.6).worse is DEPTH
+    assert watch_after(1.0, color=0.6, range_=1.0).worse is RGB
 
 
 def test_a_sensor_that_is_bad_from_the_start_is_left_out_at_once():
@@ -143,6 +143,20 @@ def test_blur_is_seen_whatever_the_size_of_the_image():
         sharp = cv2.resize(texture, size, interpolation=cv2.INTER_NEAREST)
         blurred = cv2.GaussianBlur(sharp, (0, 0), size[0] / 60)
         assert blur_of(sharp) < 0.6 < 0.75 < blur_of(blurred) < 1
+
+
+@pytest.mark.parametrize('angle', [0, 45, 90, 135])
+def test_motion_blur_is_seen_in_any_direction(angle):
+    noise = np.random.default_rng(0)
+    scales = [(6 * 2**n, 8 * 2**n, 3) for n in range(5)]  # as in nature, detail of every size
+    parts = [cv2.resize(noise.uniform(0, 50, scale), (192, 144)) for scale in scales]
+    sharp = np.sum(parts, axis=0).astype(np.uint8)
+    streak = np.zeros((21, 21), np.float32)
+    reach = 10 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+    start, end = (np.rint(10 + sign * reach).astype(int).tolist() for sign in (-1, 1))
+    cv2.line(streak, start, end, 1.0)
+    smeared = cv2.filter2D(sharp, -1, streak / streak.sum())
+    assert blur_of(sharp) < 0.6 < 0.7 < blur_of(smeared)
 
 
 # -- the selector ----------------------------------------------------------------------------

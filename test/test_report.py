@@ -166,6 +166,8 @@ def test_a_failure_that_nobody_noticed_is_said() -> None:
     result = blackout()
     result.failures[0].detected_s = None
     assert 'The health check did not notice.' in sentences(result)[0]
+    result.policy = {'policy': 'best'}
+    assert 'did not notice, but its masks were expected to be much worse' in sentences(result)[0]
 
 
 def test_a_false_switch_is_said() -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from crodino_core.evaluation.records import OutputRecord, ReplayResult
 from crodino_core.evaluation.timing import median_interval
 from crodino_core.modality import Modality
+from crodino_core.runtime.arbiter import FUSING
 
 
 def wrong_modality_s(result: ReplayResult) -> float:
@@ -27,15 +28,26 @@ def wrong_modality_s(result: ReplayResult) -> float:
 
 
 def away_s(result: ReplayResult) -> float:
-    """Return the seconds served from the sensor that is not preferred, though no fault of the
-    preferred one was active: what recovery, and false switches, take. Counted as above.
+    """Return the seconds served without a sensor that the policy would use, though no fault of
+    that sensor was active: what recovery, and false switches, take. Counted as above.
+
+    `prefer` uses the preferred sensor, `average` and `best` use both.
     """
-    preferred = Modality(result.policy.get('prefer', Modality.RGB.value))
 
     def is_away(output: OutputRecord) -> bool:
-        return output.modality is not preferred and not _is_hit(result, output, preferred)
+        missing = _missing(result, output)
+        return missing is not None and not _is_hit(result, output, missing)
 
     return _seconds_of(result, is_away)
+
+
+def _missing(result: ReplayResult, output: OutputRecord) -> Modality | None:
+    """The sensor that the policy would use and the mask was made without, if there is one."""
+    assert output.modality is not None
+    if result.policy.get('policy') in FUSING:
+        return None if output.fused else output.modality.other
+    preferred = Modality(result.policy.get('prefer', Modality.RGB.value))
+    return None if output.modality is preferred else preferred
 
 
 def _is_hit(result: ReplayResult, output: OutputRecord, sensor: Modality) -> bool:

@@ -20,8 +20,8 @@ LABELS = ('bag', 'bundle', 'policy', 'scenario', 'severity', 'status', 'error')
 _FIGURES = (
     'expected_masks', 'masks', 'void_masks', 'masks_dropped', 'availability', 'masks_lost',
     'stale_masks', 'max_gap_s', 'max_gap_expected_s', 'false_switches', 'undetected',
-    'time_to_detect_s', 'time_to_recover_s', 'wrong_modality_s', 'away_s', 'miou', 'duration_s',
-    'inference_time_ms', 'engine', 'device',
+    'time_to_detect_s', 'time_to_recover_s', 'wrong_modality_s', 'away_s', 'miou',
+    'miou_in_faults', 'miou_without_faults', 'duration_s', 'inference_time_ms', 'engine', 'device',
 )  # fmt: skip
 
 

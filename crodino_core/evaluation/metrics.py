@@ -10,6 +10,7 @@ import numpy as np
 
 from crodino_core.evaluation.agreement import summarize_agreement
 from crodino_core.evaluation.bootstrap import miou_interval
+from crodino_core.evaluation.detection import time_failures
 from crodino_core.evaluation.dwell import away_s, wrong_modality_s
 from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.evaluation.records import Failover, Failure, OutputRecord, Phase, ReplayResult
@@ -19,7 +20,6 @@ from crodino_core.evaluation.timing import (
     lost_masks,
     median_interval,
     reasons_to_switch,
-    time_failures,
 )
 from crodino_core.modality import Modality
 
@@ -33,7 +33,7 @@ def complete(result: ReplayResult) -> None:
     the lost and stale masks of each.
     """
     result.period_s = {m: median_interval(result.arrivals_s[m]) for m in Modality}
-    time_failures(result.failures, result.state_changes)
+    time_failures(result.failures, result.state_changes, result.arrivals_s)
     for time in _lost(result):
         failure = failure_at(result.failures, time)
         if failure is not None:
@@ -88,6 +88,8 @@ def summarize(result: ReplayResult) -> dict[str, Any]:
         'miou_by_modality': {
             str(m): _pooled([p for p in result.phases if p.served is m]) for m in Modality
         },
+        'miou_in_faults': _pooled([p for p in result.phases if p.faults]),
+        'miou_without_faults': _pooled([p for p in result.phases if not p.faults]),
         'miou_by_phase': [_phase(phase, result.expected_s) for phase in result.phases],
         'agreement': summarize_agreement(result),
         'labels': result.labels_seen,

@@ -82,15 +82,15 @@ def failure_sentence(result: ReplayResult, failure: Failure) -> str:
     told = [f'The {SENSOR_NAMES[failure.sensor]} {verb} for {seconds(end - start)}{how_bad}.']
     if not failure.frames:
         return f'{told[0]} None of its frames fell into that time.'
+    switch = switch_within(result, failure)
     if failure.detected_s is None:
-        told.append('The health check did not notice.')
+        told.append(_unnoticed(result, switch))
     cost = [lost_words(failure)]
     if failure.stale_masks:
         cost.append(
             f'{count(failure.stale_masks, "mask")} {were(failure.stale_masks)} made from a '
             'repeated frame before that could be known'
         )
-    switch = switch_within(result, failure)
     if switch is not None:
         told.append(
             f'Masks continued from {SOURCE_NAMES[switch.to_modality]} after '
@@ -109,6 +109,14 @@ def failure_sentence(result: ReplayResult, failure: Failure) -> str:
     elif failure.cleared_s is not None:
         told.append('It had not recovered when the recording ended.')
     return ' '.join(told)
+
+
+def _unnoticed(result: ReplayResult, switch: Failover | None) -> str:
+    """Say that health found nothing wrong, and what made the segmenter leave the sensor."""
+    said = 'The health check did not notice'
+    if switch is None or result.policy.get('policy') != 'best':
+        return f'{said}.'
+    return f"{said}, but its masks were expected to be much worse than the other sensor's."
 
 
 def switch_within(result: ReplayResult, failure: Failure) -> Failover | None:

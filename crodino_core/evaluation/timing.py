@@ -1,4 +1,4 @@
-"""When failures were noticed, what they cost, and which switches had a reason.
+"""Which masks were lost, and which switches had a reason.
 
 Pure functions over the records of a replay; nothing here looks at a pixel.
 """
@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from crodino_core.evaluation.records import Failover, Failure, StateChange
+from crodino_core.evaluation.records import Failover, Failure
 from crodino_core.modality import Modality
-
-FAILING_STATES = frozenset({'late', 'lost', 'frozen', 'invalid'})
-"""Values of `SensorState` that say: this sensor has failed."""
 
 MISSING_PERIODS = 1.8
 """An interval of this many periods has lost a frame; with jitter of 20 % it reaches 1.4."""
@@ -88,36 +85,13 @@ def _forget(states: dict[int, _Matching], first: int) -> dict[int, _Matching]:
     return {first - 1: min(past), **kept} if past else kept
 
 
-def time_failures(failures: Sequence[Failure], changes: Sequence[StateChange]) -> None:
-    """Fill in when each failure was detected and when its sensor was healthy again.
-
-    - detected: the first moment from the first touched frame (`onset_s`) to the first untouched
-      one (`cleared_s`) at which the sensor's state was LATE, LOST, FROZEN or INVALID;
-    - recovered: the first moment from `cleared_s` on at which its state was OK.
-    """
-    for failure in failures:
-        if failure.onset_s is None:
-            continue
-        own = [change for change in changes if change.sensor is failure.sensor]
-        for time, state in _states_from(own, failure.onset_s):
-            if failure.cleared_s is not None and time > failure.cleared_s:
-                break
-            if state in FAILING_STATES:
-                failure.detected_s, failure.detected_as = time, state
-                break
-        if failure.cleared_s is None:
-            continue
-        for time, state in _states_from(own, failure.cleared_s):
-            if state == 'ok':
-                failure.recovered_s = time
-                break
-
-
-def _states_from(changes: Sequence[StateChange], since: float) -> list[tuple[float, str]]:
-    """Return the state at `since` and each later one with its time."""
-    before = [change for change in changes if change.time_s <= since]
-    later = [(change.time_s, change.state) for change in changes if change.time_s > since]
-    return [(since, before[-1].state), *later] if before else later
+def pauses_of(arrivals: Sequence[float]) -> list[tuple[float, float]]:
+    """Return start and end of each interval that has lost a frame, seconds."""
+    period = median_interval(arrivals)
+    if not period:
+        return []
+    steps = pairwise(arrivals)
+    return [(a, b) for a, b in steps if b - a >= MISSING_PERIODS * period]
 
 
 def failure_at(failures: Sequence[Failure], time_s: float) -> Failure | None:
@@ -163,11 +137,9 @@ def reasons_to_switch(
         if not period:
             continue
         others = arrivals_s[sensor.other]
-        for before, after in pairwise(times):
+        for before, after in pauses_of(times):
             inside = (before + period / 2, after - period / 2)
-            if after - before >= MISSING_PERIODS * period and any(
-                inside[0] < other < inside[1] for other in others
-            ):
+            if any(inside[0] < other < inside[1] for other in others):
                 text = f'the recording itself lacks {sensor} for {after - before:.2f} s'
                 reasons.append(Reason(sensor, before, after, text))
     return reasons

@@ -12,6 +12,9 @@ MIN_INTERVALS = 4
 """With fewer intervals no period is claimed."""
 REFUTING = 5
 """So many intervals running that do not fit mean that the sensor has a new rate."""
+BURST = 0.5
+"""Unless they last less than so many periods together: then frames that a queue had held came at
+once, which says nothing of the rate."""
 
 
 class LearnedPeriod:
@@ -27,9 +30,10 @@ class LearnedPeriod:
     def __init__(self, late_factor: float) -> None:
         """Know nothing yet.
 
-        :param late_factor: an interval of more than so many periods has missed a frame.
+        :param late_factor: an interval of more than so many periods has missed a frame; it may
+            be changed at any time, what was learned stays.
         """
-        self._late_factor = late_factor
+        self.late_factor = late_factor
         self._intervals: deque[float] = deque(maxlen=WINDOW)
         self._misfits: list[float] = []
 
@@ -50,8 +54,8 @@ class LearnedPeriod:
             self._misfits.clear()
             return
         self._misfits.append(interval)
-        if len(self._misfits) == REFUTING:
-            self._intervals = deque(self._misfits, maxlen=WINDOW)
+        if len(self._misfits) >= REFUTING and sum(self._misfits) >= BURST * self._mean():
+            self._intervals = deque(self._misfits[-REFUTING:], maxlen=WINDOW)
             self._misfits.clear()
 
     def _mean(self) -> float:
@@ -60,7 +64,7 @@ class LearnedPeriod:
     def _upper(self) -> float:
         slack = 2 * JITTER
         uncertain = (1 + slack) / (1 - slack / len(self._intervals))
-        return self._mean() * max(self._late_factor, uncertain)
+        return self._mean() * max(self.late_factor, uncertain)
 
     def _lower(self) -> float:
         return self._mean() * (1 - 2 * JITTER) / (1 + 2 * JITTER)

@@ -32,6 +32,8 @@ class OpenVinoEngine:
             self._model.add_outputs(LOGITS)
         self._outputs = (*OUTPUTS, LOGITS) if logits else OUTPUTS
         self._config: dict[str, str | int] = {'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': 1}
+        # Pinned, the networks of two processes with one thread each share the first core.
+        self._config['ENABLE_CPU_PINNING'] = False
         if threads is not None:
             self._config['INFERENCE_NUM_THREADS'] = threads
         if exact:
