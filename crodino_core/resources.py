@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crodino_core.bundle import DESCRIPTION_FILE
 from crodino_core.errors import CrodinoError
 
 PACKAGE_NAME = 'crodino_ros'
+DEFAULT_MODEL = 'indoor'
+"""Name of the model bundle that ships."""
 
 
 def share_directory(package: Path | None = None) -> Path:
@@ -32,3 +35,14 @@ def share_directory(package: Path | None = None) -> Path:
         'every folder above it, and are not there; install the package with pip or colcon '
         'instead of copying its folders'
     )
+
+
+def model_path(model: str | Path) -> Path:
+    """Return the folder of a model bundle: a path, or the name of one that ships in `models/`.
+
+    A bundle of that name in the working directory goes first; another folder does not.
+    """
+    path = Path(model).expanduser()
+    shipped = share_directory() / 'models' / path
+    is_name = not path.is_absolute() and not (path / DESCRIPTION_FILE).is_file()
+    return shipped if is_name and shipped.is_dir() else path

@@ -10,12 +10,17 @@ settings.register_profile(
 )
 settings.load_profile('reproducible')
 
+collect_ignore = []
+# A robot has no torch, and `colcon test` shall pass there all the same.
+if importlib.util.find_spec('onnxruntime') is None:
+    collect_ignore += [
+        f'test_{name}.py' for name in ('engine_command', 'tensorrt_engine', 'tensorrt_graph')
+    ]
 if importlib.util.find_spec('torch') is None:
-    # A robot has no torch, and `colcon test` shall pass there all the same.
-    collect_ignore = [
+    collect_ignore += [
         f'test_{name}.py'
         for name in (
-            *('decoupled_augment', 'export', 'losses', 'methods', 'train', 'train_config'),
-            'twin',
+            *('bench_training', 'data_check', 'data_from_bag', 'decoupled_augment', 'export'),
+            *('loader_speed', 'losses', 'methods', 'processes', 'train', 'train_config', 'twin'),
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from tiny_bundle import NETWORK_SIZE, make_tiny_bundle
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.modality import Modality
-from crodino_core.runtime.engines import ENGINE_NAMES, load_engines
+from crodino_core.runtime.engines import load_engines
 
 SIZES = [(24, 32), (48, 64), (60, 80), (37, 51)]
+CPU_ENGINES = ('openvino', 'onnxruntime', 'torch')
+"""Those for a GPU are tested by themselves, see `test_tensorrt_on_gpu.py`."""
 
 
 @pytest.fixture(scope='module')
@@ -22,7 +25,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
     return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
 
 
-@pytest.fixture(scope='module', params=ENGINE_NAMES)
+@pytest.fixture(scope='module', params=CPU_ENGINES)
 def engine_name(request: pytest.FixtureRequest) -> str:
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f'{request.param} is not installed')
@@ -35,6 +38,13 @@ def hide(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
     monkeypatch.setattr(
         importlib.util, 'find_spec', lambda name: None if name in packages else find_spec(name)
     )
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `auto` find no GPU, whatever the machine has."""
+    hide(monkeypatch, 'tensorrt')
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
 
 
 def half_bright(size: tuple[int, int]) -> np.ndarray:
@@ -99,7 +109,7 @@ def test_all_engines_agree(bundle):
     for modality, image in images.items():
         masks = [
             load_engines(bundle, name, exact=True).engines[modality].infer(image).mask
-            for name in ENGINE_NAMES
+            for name in CPU_ENGINES
             if importlib.util.find_spec(name) is not None
         ]
         for mask in masks[1:]:
@@ -121,9 +131,15 @@ def test_exact_means_float32(bundle):
     assert loaded.describe()['device'].endswith('f32)')
 
 
+def test_openvino_does_not_pin_the_networks_of_several_processes_to_one_core(bundle):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    engine: Any = load_engines(bundle, 'openvino', threads=1).engines[Modality.RGB]
+    assert engine._request.get_compiled_model().get_property('ENABLE_CPU_PINNING') is False
+
+
 def test_auto_takes_the_first_engine_that_works(bundle):
     loaded = load_engines(bundle)
-    installed = [name for name in ENGINE_NAMES if importlib.util.find_spec(name) is not None]
+    installed = [name for name in CPU_ENGINES if importlib.util.find_spec(name) is not None]
     assert loaded.name == installed[0]
 
 
@@ -136,7 +152,7 @@ def test_auto_says_why_an_engine_was_passed_over(bundle, monkeypatch):
 
 def test_an_engine_that_is_not_installed_is_named_with_the_way_to_install_it(bundle, monkeypatch):
     hide(monkeypatch, 'onnx2torch')
-    with pytest.raises(CrodinoError, match=r'torch is not installed.*pip install onnx2torch'):
+    with pytest.raises(CrodinoError, match=r'torch is not installed.*pip install (torch )?onnx2torch'):
         load_engines(bundle, 'torch')
 
 
@@ -147,7 +163,7 @@ def test_without_any_engine_every_reason_is_given(bundle, monkeypatch):
 
 
 def test_an_unknown_engine_is_a_wrong_usage(bundle):
-    with pytest.raises(UsageError, match=r"'tflite' is unknown.*auto, openvino, onnxruntime"):
+    with pytest.raises(UsageError, match=r"'tflite' is unknown.*auto, tensorrt, .*openvino"):
         load_engines(bundle, 'tflite')
 
 
@@ -162,3 +178,29 @@ def test_a_file_that_is_no_network_gives_one_line(bundle, engine_name, tmp_path:
     with pytest.raises(CrodinoError, match=f'{engine_name} cannot run') as caught:
         load_engines(broken, engine_name)
     assert '\n' not in str(caught.value)
+
+
+def test_onnxruntime_names_the_provider_that_runs_and_those_that_did_not_start():
+    pytest.importorskip('onnxruntime')
+    from crodino_core.runtime.engines.onnxruntime_engine import (
+        CPU,
+        CUDA,
+        PROVIDERS,
+        TENSORRT,
+        describe_providers,
+    )
+
+    assert PROVIDERS == (TENSORRT, CUDA, CPU)
+    assert describe_providers([CPU], [CPU], 2) == 'CPU (2 threads)'
+    assert describe_providers([CUDA, CPU], [CUDA, CPU], 2) == CUDA
+    assert describe_providers(PROVIDERS, [CPU], None) == (
+        f'CPU (default threads); {TENSORRT}, {CUDA} did not start'
+    )
+
+
+def test_onnxruntime_for_gpus_is_passed_over_where_only_a_cpu_runs_it(bundle):
+    ort = pytest.importorskip('onnxruntime')
+    if 'CUDAExecutionProvider' in ort.get_available_providers():
+        pytest.skip('this onnxruntime is the one for GPUs')
+    with pytest.raises(CrodinoError, match='is for CPUs only'):
+        load_engines(bundle, 'onnxruntime-gpu')

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.modality import Modality
+from crodino_core.onnx_header import check_network
 from crodino_core.runtime.engines.engine import Engine, Prediction
+from crodino_core.runtime.engines.tensorrt_settings import TensorRtSettings
 
-__all__ = ['AUTO', 'ENGINE_NAMES', 'Engine', 'LoadedEngines', 'Prediction', 'load_engines']
+__all__ = [
+    'AUTO',
+    'ENGINE_NAMES',
+    'Engine',
+    'LoadedEngines',
+    'Prediction',
+    'TensorRtSettings',
+    'load_engines',
+]
 
 AUTO = 'auto'
 USUAL_SIZE = (480, 640)
@@ -28,14 +38,29 @@ class _Kind:
     class_name: str
     requires: tuple[str, ...]
     requires_for_logits: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    """What pip calls them, where that differs from what Python imports."""
 
 
 _KINDS = {
+    'tensorrt': _Kind(
+        'tensorrt_engine',
+        'TensorRtEngine',
+        ('tensorrt', 'cuda', 'onnx'),
+        packages=('tensorrt', 'cuda-python', 'onnx'),
+    ),
+    'onnxruntime-gpu': _Kind(
+        'onnxruntime_engine',
+        'OnnxRuntimeGpuEngine',
+        ('onnxruntime',),
+        ('onnx',),
+        packages=('onnxruntime-gpu',),
+    ),
     'openvino': _Kind('openvino_engine', 'OpenVinoEngine', ('openvino',)),
     'onnxruntime': _Kind('onnxruntime_engine', 'OnnxRuntimeEngine', ('onnxruntime',), ('onnx',)),
     'torch': _Kind('torch_engine', 'TorchEngine', ('torch', 'onnx', 'onnx2torch')),
 }
-"""In the order `auto` tries them: by their speed on a CPU."""
+"""In the order `auto` tries them: a GPU first, then by their speed on a CPU."""
 ENGINE_NAMES = tuple(_KINDS)
 
 
@@ -46,7 +71,7 @@ class LoadedEngines:
     engines: dict[Modality, Engine]
     name: str
     passed_over: dict[str, str] = field(default_factory=dict)
-    """Engines that `auto` tried before, and why they could not be used."""
+    """Engines that were tried before, and why they could not be used."""
 
     def describe(self) -> dict[str, Any]:
         """Return the facts for a report."""
@@ -65,15 +90,22 @@ def load_engines(
     threads: int | None = None,
     logits: bool = False,
     exact: bool = False,
+    sizes: Mapping[Modality, tuple[int, int]] | None = None,
+    tensorrt: TensorRtSettings | None = None,
+    fallback: bool = False,
 ) -> LoadedEngines:
-    """Load both networks of a bundle into one engine.
+    """Load both networks of a bundle, the pair that was chosen of it, into one engine.
 
     :param name: 'auto' takes the first of `ENGINE_NAMES` that works here.
     :param threads: CPU threads for one inference; None leaves them to the engine's library.
     :param logits: also return the logits with each prediction (policy `average`).
     :param exact: compute in float32 even where the processor is faster in bfloat16.
+    :param sizes: height and width of the images to be made ready for; by default `USUAL_SIZE`.
+    :param tensorrt: how TensorRT builds, keeps and runs its engines.
+    :param fallback: where the named engine cannot be used, take the next one of `ENGINE_NAMES`.
     :raises UsageError: the name is unknown or the number of threads is not positive.
-    :raises CrodinoError: the engine is not installed or cannot run the networks.
+    :raises CrodinoError: the engine is not installed or cannot run the networks, or they take or
+        return something else than those of a bundle.
     """
     if name != AUTO and name not in _KINDS:
         raise UsageError(
@@ -81,27 +113,37 @@ def load_engines(
         )
     if threads is not None and threads < 1:
         raise UsageError(f'an engine cannot run on {threads} threads; 1 or more were expected')
+    for modality in Modality:
+        check_network(bundle.onnx_path(modality), modality, bundle.opset)
     options = {'threads': threads, 'logits': logits, 'exact': exact}
-    if name != AUTO:
-        return LoadedEngines(_load(bundle, name, options), name)
+    candidates = ENGINE_NAMES if name == AUTO else ENGINE_NAMES[ENGINE_NAMES.index(name) :]
     passed_over: dict[str, str] = {}
-    for candidate in ENGINE_NAMES:
+    for candidate in candidates:
+        own = {'settings': tensorrt} if candidate == 'tensorrt' else {}
         try:
-            return LoadedEngines(_load(bundle, candidate, options), candidate, passed_over)
+            engines = _load(bundle, candidate, {**options, **own}, sizes or {})
+            return LoadedEngines(engines, candidate, passed_over)
         except CrodinoError as error:
+            if name != AUTO and not fallback:
+                raise
             passed_over[candidate] = str(error)
     raise CrodinoError(f'no engine can be used: {"; ".join(passed_over.values())}')
 
 
-def _load(bundle: ModelBundle, name: str, options: dict[str, Any]) -> dict[Modality, Engine]:
+def _load(
+    bundle: ModelBundle,
+    name: str,
+    options: dict[str, Any],
+    sizes: Mapping[Modality, tuple[int, int]],
+) -> dict[Modality, Engine]:
     kind = _KINDS[name]
-    _require(name, kind.requires + (kind.requires_for_logits if options['logits'] else ()))
+    _require(name, kind, kind.requires_for_logits if options['logits'] else ())
     try:
         module = importlib.import_module(f'{__name__}.{kind.module}')
         engine_class: Callable[..., Engine] = getattr(module, kind.class_name)
         engines = {m: engine_class(bundle.onnx_path(m), **options) for m in Modality}
-        for engine in engines.values():  # what cannot be compiled is to be known now
-            engine.prepare(USUAL_SIZE)
+        for modality, engine in engines.items():  # what cannot be compiled is to be known now
+            engine.prepare(sizes.get(modality, USUAL_SIZE))
     except Exception as error:  # whatever a library raises, the user gets one line
         reason = str(error).strip().partition('\n')[0] or type(error).__name__
         raise CrodinoError(
@@ -110,10 +152,12 @@ def _load(bundle: ModelBundle, name: str, options: dict[str, Any]) -> dict[Modal
     return engines
 
 
-def _require(name: str, packages: tuple[str, ...]) -> None:
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+def _require(name: str, kind: _Kind, besides: tuple[str, ...]) -> None:
+    packages = dict(zip(kind.requires, kind.packages or kind.requires, strict=True))
+    packages.update({package: package for package in besides})
+    missing = [each for each in packages if importlib.util.find_spec(each) is None]
     if missing:
         raise CrodinoError(
             f'the engine {name} is not installed (found no {", ".join(missing)}); '
-            f'install it with: pip install {" ".join(missing)}'
+            f'install it with: pip install {" ".join(packages[each] for each in missing)}'
         )

@@ -30,7 +30,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """'openvino', 'onnxruntime' or 'torch'."""
+        """'tensorrt', 'openvino', 'onnxruntime' or 'torch'."""
 
     @property
     def device(self) -> str:
