@@ -56,9 +56,10 @@ class RgbdFolder:
             self.splits: dict[str, list[str]] = json.loads((self.path / 'splits.json').read_text())
         except json.JSONDecodeError as error:
             raise CrodinoError(f'{self.path}/splits.json is not JSON: {error}') from error
-        if not isinstance(self.splits, dict):
+        if not isinstance(self.splits, dict) or not all(map(_is_names, self.splits.values())):
             raise CrodinoError(
-                f'{self.path}/splits.json: a mapping from split to list of frames was expected'
+                f'{self.path}/splits.json: a mapping from split to list of frames was expected, '
+                'as {"train": ["<sequence>/<frame>", ...], ...}'
             )
         self.depth_scale = self._read_depth_scale()
 
@@ -91,7 +92,7 @@ class RgbdFolder:
             if image.shape != rgb.shape[:2]:
                 raise CrodinoError(
                     f'{folder}: the {kind} image of frame {frame} has shape {image.shape}, '
-                    f'{rgb.shape[:2]} was expected as in colour'
+                    f'{rgb.shape[:2]} was expected as in colour ({color.name})'
                 )
             if image.dtype != dtype:
                 raise CrodinoError(
@@ -126,9 +127,23 @@ class RgbdFolder:
         return np.float32(scale)
 
 
+def _is_names(frames: object) -> bool:
+    return isinstance(frames, list) and all(isinstance(name, str) for name in frames)
+
+
 def _read_image(path: Path, flags: int) -> np.ndarray:
-    image = cv2.imread(str(path), flags)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise CrodinoError(f'the image {path} does not exist; copy the data set again') from error
+    except OSError as error:
+        raise CrodinoError(f'the image {path} cannot be read: {error.strerror}') from error
+    # OpenCV fills the rest of a JPEG that was cut off with grey and says nothing.
+    cut = data.startswith(b'\xff\xd8') and b'\xff\xd9' not in data[-1024:]
+    image = None
+    if data and not cut:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
-        found = 'cannot be decoded' if path.is_file() else 'does not exist'
+        found = 'is cut off' if cut else 'cannot be decoded' if data else 'is empty'
         raise CrodinoError(f'the image {path} {found}; copy the data set again')
     return image

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from small_data_set import CLASSES, write_small_data_set
 
+from crodino_core.errors import CrodinoError
+from crodino_core.learning.config import FolderSource
 from crodino_core.learning.data.check import DataReport, check_data
+from crodino_core.learning.data.samples import load_source
 from crodino_core.learning.data.scenes import Camera, Scene
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
 
@@ -86,11 +89,37 @@ def test_a_class_that_is_nowhere_or_not_in_train_is_named(folder: Path) -> None:
     assert 'the class picture occurs in no frame' in found
 
 
-def test_labels_without_any_class_are_named(folder: Path) -> None:
+def test_a_split_without_any_labelled_pixel_is_an_error(folder: Path) -> None:
     for number in range(4, 6):
         replace(folder, 'label', number, np.full((64, 96), 255, np.uint8))
 
-    assert 'val: no pixel has a class' in warnings_of(folder)
+    (error,) = check(folder).errors
+    assert "no labelled pixel in split 'val': every label is 255; look into its" in error
+
+
+def test_single_frames_without_labels_or_depth_are_named(folder: Path) -> None:
+    replace(folder, 'label', 1, np.full((64, 96), 255, np.uint8))
+    replace(folder, 'depth', 2, np.zeros((64, 96), np.uint16))
+    replace(folder, 'depth', 3, np.zeros((64, 96), np.uint16))
+
+    found = warnings_of(folder)
+
+    assert 'train: 1 frames have no labelled pixel at all (first: room/0001)' in found
+    assert 'train: 2 frames have no depth at all (first: room/0002)' in found
+
+
+def test_images_that_lack_their_pair_are_named_though_no_split_lists_them(folder: Path) -> None:
+    rgb = cv2.imread(str(folder / 'room/color/0000.png'))
+    for number in (20, 21):
+        replace(folder, 'color', number, rgb)
+    replace(folder, 'depth', 20, np.ones((64, 96), np.uint16))
+
+    found = warnings_of(folder)
+
+    assert 'room: 1 color images have no depth image (first: 0021)' in found
+    assert 'room: 2 color images have no label image (first: 0020)' in found
+    assert 'room: 1 depth images have no label image (first: 0020)' in found
+    assert 'depth images have no color' not in found
 
 
 def test_depth_of_a_wrong_unit_is_doubted(folder: Path) -> None:
@@ -116,6 +145,23 @@ def test_a_frame_in_two_splits_is_named(folder: Path) -> None:
     assert '1 frames are in more than one split (first: room/0000)' in warnings_of(folder)
 
 
+def test_a_frame_listed_twice_in_a_split_is_named(folder: Path) -> None:
+    splits = json.loads((folder / 'splits.json').read_text())
+    splits['train'] += splits['train'][:2]
+    (folder / 'splits.json').write_text(json.dumps(splits))
+
+    assert 'train lists 2 frames more than once (first: room/0000)' in warnings_of(folder)
+
+
+def test_far_depth_of_outdoor_scenes_is_counted(folder: Path) -> None:
+    (folder / 'camera.yaml').write_text('depth: {scale_to_metres: 0.02}')
+
+    facts = check(folder).splits['train']
+
+    assert facts.depth_m['max'] == pytest.approx(60.05)
+    assert 'scale_to_metres' not in warnings_of(folder)
+
+
 def test_frames_of_several_sizes_are_mentioned(folder: Path) -> None:
     for kind in ('color', 'depth', 'label'):
         path = folder / 'room' / kind / '0000.png'
@@ -123,6 +169,74 @@ def test_frames_of_several_sizes_are_mentioned(folder: Path) -> None:
         cv2.imwrite(str(path), image[:32])
 
     assert 'train: the frames have 2 sizes: 32x96, 64x96' in warnings_of(folder)
+
+
+# --- the start of a training run, which says the same
+
+
+def start_training(folder: Path, split: str = 'train') -> str:
+    source = FolderSource(str(folder), split=split)
+    with pytest.raises(CrodinoError) as caught:
+        load_source(source, RgbdFolder(folder).labels, (48, 72))
+    return str(caught.value)
+
+
+BAD_IMAGES = {
+    'a label outside the classes': ('label', np.full((64, 96), 9, np.uint8), 'has the value 9 in'),
+    'a label of another size': ('label', np.zeros((32, 48), np.uint8), 'has shape (32, 48)'),
+    'a label in colours': ('label', np.zeros((64, 96, 3), np.uint8), 'has shape (64, 96, 3)'),
+    'a label of 16 bits': ('label', np.zeros((64, 96), np.uint16), 'is uint16, uint8 was'),
+    'depth of another size': ('depth', np.ones((64, 95), np.uint16), 'has shape (64, 95)'),
+    'depth of 8 bits': ('depth', np.ones((64, 96), np.uint8), 'is uint8, uint16 was expected'),
+}
+
+
+@pytest.mark.parametrize('case', BAD_IMAGES)
+def test_training_does_not_start_on_a_bad_image_and_says_what_the_check_says(
+    folder: Path, case: str
+) -> None:
+    kind, image, message = BAD_IMAGES[case]
+    replace(folder, kind, 2, image)
+
+    (error,) = check(folder).errors
+
+    assert message in error and '0002' in error
+    assert error == f'train: {start_training(folder)}'
+
+
+@pytest.mark.parametrize('kind', ['color', 'depth', 'label'])
+@pytest.mark.parametrize(
+    ('content', 'message'), [(None, 'does not exist'), (b'', 'is empty'), (b'GIF', 'be decoded')]
+)
+def test_training_does_not_start_on_a_broken_file(
+    folder: Path, kind: str, content: bytes | None, message: str
+) -> None:
+    path = folder / 'room' / kind / '0001.png'
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    (error,) = check(folder).errors
+
+    assert str(path) in error and message in error
+    assert error == f'train: {start_training(folder)}'
+
+
+def test_training_does_not_start_without_labels(folder: Path) -> None:
+    for number in range(4, 6):
+        replace(folder, 'label', number, np.full((64, 96), 255, np.uint8))
+
+    assert check(folder).errors == [start_training(folder, 'val')]
+
+
+def test_the_start_of_training_counts_all_bad_frames(folder: Path) -> None:
+    for number in (0, 1, 3):
+        (folder / f'room/depth/000{number}.png').unlink()
+
+    message = start_training(folder)
+
+    assert 'room/depth/0000.png does not exist' in message
+    assert f'(2 other frames cannot be used either: crodino data check {folder})' in message
 
 
 # --- alignment, on rooms large enough to be moved

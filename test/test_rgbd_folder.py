@@ -62,7 +62,9 @@ def test_a_folder_without_a_description_is_refused(folder: Path, missing: str) -
         RgbdFolder(folder)
 
 
-@pytest.mark.parametrize('text', ['{"train": [', '["room/0000"]'])
+@pytest.mark.parametrize(
+    'text', ['{"train": [', '["room/0000"]', '{"train": "room/0000"}', '{"train": [1]}']
+)
 def test_a_damaged_split_file_is_refused(folder: Path, text: str) -> None:
     (folder / 'splits.json').write_text(text)
     with pytest.raises(CrodinoError, match=r'splits\.json'):
@@ -92,6 +94,16 @@ def test_a_missing_image_is_named(folder: Path, kind: str) -> None:
 def test_a_corrupt_image_is_named(folder: Path, kind: str) -> None:
     (folder / 'room' / kind / '0000.png').write_bytes(b'\x89PNG broken')
     with pytest.raises(CrodinoError, match=rf'{kind}/0000\.png cannot be decoded'):
+        RgbdFolder(folder).read(FRAME)
+
+
+def test_a_jpeg_that_was_cut_off_is_named(folder: Path) -> None:
+    path = folder / 'room/color/0000.png'
+    image = cv2.imencode('.jpg', cv2.imread(str(path)))[1].tobytes()
+    path.unlink()
+    path.with_suffix('.jpg').write_bytes(image[: len(image) * 9 // 10])
+
+    with pytest.raises(CrodinoError, match=r'color/0000\.jpg is cut off'):
         RgbdFolder(folder).read(FRAME)
 
 

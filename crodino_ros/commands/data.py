@@ -1,4 +1,4 @@
-"""`crodino data`: look at data before hours are spent on it."""
+"""`crodino data`: get data into the folder format, and look at it before hours are spent on it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ import typer
 from rich.table import Table
 
 from crodino_core.errors import CrodinoError
+from crodino_core.labels import LabelSet
 from crodino_core.learning.data.check import DataReport, check_data
+from crodino_core.learning.data.folder_writer import WrittenFolder
+from crodino_core.learning.data.import_midair import import_midair
+from crodino_core.learning.data.import_nyudepth import import_nyudepth
+from crodino_core.learning.data.import_potsdam import import_potsdam
 from crodino_core.rgbd_folder import RgbdFolder
+from crodino_ros.bag_data_set import data_set_from_bag
+from crodino_ros.bag_topics import parse_topics
 from crodino_ros.commands.options import JsonOption, console, print_json
 
 app = typer.Typer(help='Data sets.', no_args_is_help=True)
+importers = typer.Typer(help='Public data sets into the folder format.', no_args_is_help=True)
+app.add_typer(importers, name='import')
+
+DestArgument = Annotated[Path, typer.Argument(help='The data set folder to make.')]
 
 
 @app.command()
@@ -47,3 +58,69 @@ def _print(report: DataReport) -> None:
     for kind, lines in (('error', report.errors), ('warning', report.warnings)):
         for line in lines:
             console.print(f'{kind}: {line}', markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command('from-bag')
+def from_bag(
+    bag: Annotated[Path, typer.Argument(help='A rosbag2 folder or file with a label topic.')],
+    dest: DestArgument,
+    topics: Annotated[
+        str | None,
+        typer.Option(help='rgb=/topic,depth=/topic,label=/topic where the defaults do not fit.'),
+    ] = None,
+    every: Annotated[int, typer.Option(help='Take one labelled frame of so many.')] = 1,
+    split: Annotated[str, typer.Option(help='The split all frames go to.')] = 'train',
+    labels: Annotated[
+        Path | None,
+        typer.Option(help='classes.yaml with names and colours. [default: class_0, class_1, ...]'),
+    ] = None,
+) -> None:
+    """Turn a labelled bag into a data set; colour, depth and label are paired by their stamps."""
+    classes = None if labels is None else LabelSet.from_yaml(labels)
+    _print_written(data_set_from_bag(bag, dest, parse_topics(topics), every, split, classes))
+
+
+@importers.command()
+def nyudepth(
+    source: Annotated[Path, typer.Argument(help='Folder with the official .mat files.')],
+    dest: DestArgument,
+    classes: Annotated[int, typer.Option(help='40 or 13.')] = 40,
+    raw_depth: Annotated[
+        bool, typer.Option('--raw-depth', help="The sensor's depth with its holes, not filled.")
+    ] = False,
+    val: Annotated[
+        float, typer.Option(help='Share of the training scenes for val; 0: the official split.')
+    ] = 0.1,
+) -> None:
+    """NYUDepth v2, official split."""
+    _print_written(import_nyudepth(source, dest, classes, raw_depth, val))
+
+
+@importers.command()
+def potsdam(
+    source: Annotated[Path, typer.Argument(help='Folder with the extracted tiles.')],
+    dest: DestArgument,
+    crop: Annotated[int, typer.Option(help='Side of the crops, pixels.')] = 512,
+    val: Annotated[str, typer.Option(help='Training tiles for val, e.g. 2_10,5_11.')] = '2_10',
+) -> None:
+    """ISPRS Potsdam, official tiles; height above ground takes the place of depth."""
+    tiles = [tile.strip() for tile in val.split(',') if tile.strip()]
+    _print_written(import_potsdam(source, dest, crop, tiles))
+
+
+@importers.command()
+def midair(
+    source: Annotated[Path, typer.Argument(help='Folder with the extracted archives.')],
+    dest: DestArgument,
+    every: Annotated[int, typer.Option(help='Take one frame of so many (25 per second).')] = 4,
+) -> None:
+    """Mid-Air: drone flights in several weathers and seasons."""
+    _print_written(import_midair(source, dest, every))
+
+
+def _print_written(written: WrittenFolder) -> None:
+    frames = ', '.join(f'{split} {count}' for split, count in written.frames.items())
+    console.print(f'{written.path}: {frames} frames', highlight=False, soft_wrap=True)
+    for reason, count in written.left.items():
+        console.print(f'left: {count} {reason}', markup=False, highlight=False, soft_wrap=True)
+    console.print(f'next: crodino data check {written.path}', highlight=False, soft_wrap=True)

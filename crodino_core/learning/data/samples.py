@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from crodino_core.errors import CrodinoError
 from crodino_core.labels import UNLABELLED, LabelSet
+from crodino_core.learning import processes
 from crodino_core.learning.config import FolderSource, ScenesSource, TrainConfig
+from crodino_core.learning.data.check import unlabelled_split
 from crodino_core.learning.data.scenes import CLASS_NAMES, Camera, Scene
 from crodino_core.learning.decoupled_augment import DecoupledAugment
 from crodino_core.progress import progress_bar
@@ -20,6 +22,8 @@ from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
 
 SOURCE_MARGIN = 4 / 3
 """Frames are kept this much larger than the network's input, so that zooming in stays sharp."""
+PREFETCH = 4
+"""Batches each worker makes ahead."""
 
 
 class TwinSamples(Dataset[dict[str, Tensor]]):
@@ -66,6 +70,8 @@ def training_batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Yield the batches from a step to the last one; they do not depend on the first step.
 
+    Of several processes each gets its share of every batch.
+
     :raises CrodinoError: a source cannot be read or has other classes than `labels`.
     """
     augment = DecoupledAugment(
@@ -80,13 +86,19 @@ def training_batches(
         config.optimiser.steps * size,
         config.seed,
     )
-    rest = Subset(samples, range(first_step * size, len(samples)))
+    share = size // processes.count()
+    first = processes.rank() * share
+    rest = [
+        step * size + first + index
+        for step in range(first_step, config.optimiser.steps)
+        for index in range(share)
+    ]
     loader = DataLoader(
-        rest,
-        size,
+        Subset(samples, rest),
+        share,
         num_workers=config.data.workers,
         drop_last=True,
-        prefetch_factor=4 if config.data.workers else None,
+        prefetch_factor=PREFETCH if config.data.workers else None,
         # Its own: from the global one it would take a number at each start, also of a resumed run.
         generator=torch.Generator(),
     )
@@ -122,13 +134,17 @@ def _load_folder(
         )
     names = folder.names(source.split)
     with progress_bar() as bar:
-        tracked = bar.track(names, description=f'reading {source.split} of {folder.path.name}')
-        samples = [_resize(folder.read(name), size) for name in tracked]
+        samples, errors = [], []
+        for name in bar.track(names, description=f'reading {source.split} of {folder.path.name}'):
+            try:
+                samples.append(_resize(folder.read(name), size))
+            except CrodinoError as error:
+                errors.append(str(error))
+    if errors:
+        others = f' ({len(errors) - 1} other frames cannot be used either: crodino data check '
+        raise CrodinoError(errors[0] + (f'{others}{folder.path})' if len(errors) > 1 else ''))
     if all((sample.label == UNLABELLED).all() for sample in samples):
-        raise CrodinoError(
-            f'{source.path} has no labelled pixel in split {source.split!r}: every label is '
-            f'{UNLABELLED}; look into its label folders'
-        )
+        raise CrodinoError(unlabelled_split(folder, source.split))
     return samples
 
 
