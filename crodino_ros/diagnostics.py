@@ -53,6 +53,13 @@ class OutputReport:
     """Whether anybody listens; inference rests while nobody does."""
     error: str = ''
     """What the engine raised at the last inference."""
+    left_out: Modality | None = None
+    """The sensor that the policy `best` does without."""
+    expected_miou: Mapping[Modality, float | None] = field(default_factory=dict)
+    """What the policy `best` decides by, percent; None where it has not looked yet."""
+    hint: str = ''
+    """Who subscribes in vain."""
+    unknown_parameters: Sequence[str] = ()
     masks: int = 0
     dropped: int = 0
     latency_ms: Mapping[str, float] = field(default_factory=dict)
@@ -111,21 +118,33 @@ def _output_status(node: str, sensors: Sequence[SensorReport], output: OutputRep
         level, message = DiagnosticStatus.ERROR, 'no sensor is usable'
     elif len(usable) < len(sensors):
         level, message = DiagnosticStatus.WARN, f'only {usable[0].modality} is usable'
+    elif output.left_out is not None:
+        level = DiagnosticStatus.WARN
+        message = f'{output.left_out} is left out: its masks have become much worse'
     else:
         level, message = DiagnosticStatus.OK, 'both sensors are usable'
     if not output.wanted:
         message += '; nobody subscribes to the masks, so none are made'
+    for warning in _warnings(output):
+        message += f'; {warning}'
+        level = DiagnosticStatus.WARN if level == DiagnosticStatus.OK else level
     values = {
         'active_modality': output.active,
         'engine': output.engine,
         'mask_rate': f'{output.mask_rate:.2f}',
         'masks': str(output.masks),
         'dropped': str(output.dropped),
+        **{f'expected_miou_{m}': _number(v, 1) for m, v in output.expected_miou.items()},
         **{f'latency_{p}_ms': f'{ms:.1f}' for p, ms in output.latency_ms.items()},
         **{f'inference_{p}_ms': f'{ms:.1f}' for p, ms in output.inference_ms.items()},
         **{f'overhead_{p}_ms': f'{ms:.1f}' for p, ms in output.overhead_ms.items()},
     }
     return _status(node, 'output', level, message, values)
+
+
+def _warnings(output: OutputReport) -> list[str]:
+    unknown = [f'the parameter {name!r} is unknown' for name in output.unknown_parameters]
+    return [output.hint, *unknown] if output.hint else unknown
 
 
 def _status(node: str, task: str, level: Any, message: str, values: Mapping[str, str]) -> Any:

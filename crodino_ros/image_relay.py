@@ -76,6 +76,7 @@ class ImageRelay:
 
     def _receive(self, message: Any) -> None:
         try:
+            stamp = stamp_ns(message.header)
             image = self._decode(message)
         except CrodinoError as error:
             if self._on_damage(str(error)) and hasattr(message, 'encoding'):
@@ -84,7 +85,6 @@ class ImageRelay:
         if self._modality is Modality.DEPTH:
             kind = getattr(message, 'encoding', '') or str(message.format)
             self._depth_encoding = '32FC1' if kind.startswith('32FC1') else '16UC1'
-        stamp = stamp_ns(message.header)
         frame_id = str(message.header.frame_id)
         frame = Frame(self._modality, image, stamp, self._now(), frame_id)
         self._newest = message, frame

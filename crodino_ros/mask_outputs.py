@@ -11,9 +11,12 @@ from crodino_ros.messages import encode_image
 from crodino_ros.middleware import (
     DurabilityPolicy,
     LifecycleNode,
+    PublisherEventCallbacks,
     QoSOverridingOptions,
+    QoSPolicyKind,
     QoSProfile,
     ReliabilityPolicy,
+    qos_policy_name_from_kind,
 )
 from crodino_ros.middleware.msg import Header, Image, LabelInfo, String, VisionClass
 from crodino_ros.overlay import draw_overlay
@@ -36,6 +39,8 @@ class MaskOutputs:
         self._node = node
         self._labels = labels
         self._modality: str | None = None
+        self._refused: dict[str, str] = {}
+        """What is to be said of a topic whose QoS did not suit somebody."""
         self._mask = self._images('segmentation/mask')
         self._confidence = self._images('segmentation/confidence')
         self._overlay = self._images('segmentation/overlay')
@@ -59,13 +64,11 @@ class MaskOutputs:
             )
         )
 
-    def announce_modality(self, active: str) -> bool:
-        """Publish which sensor is served if it has changed; return whether it has."""
-        if active == self._modality:
-            return False
-        self._modality = active
-        self._active_modality.publish(String(data=active))
-        return True
+    def announce_modality(self, active: str) -> None:
+        """Publish which sensor is served, if it has changed."""
+        if active != self._modality:
+            self._modality = active
+            self._active_modality.publish(String(data=active))
 
     def publish(self, found: Segmentation, overlay_opacity: float) -> None:
         """Publish a mask with the stamp and frame of its image, and the rest on demand."""
@@ -80,11 +83,23 @@ class MaskOutputs:
 
     def close(self) -> None:
         """Leave the topics."""
-        for publisher in (
+        for publisher in self._publishers():
+            self._node.destroy_lifecycle_publisher(publisher)
+
+    def explain(self) -> str:
+        """Say who subscribes in vain; '' if nobody does."""
+        for publisher in self._publishers():
+            refused = self._refused.get(publisher.topic_name, '')
+            served = publisher.get_subscription_count()
+            if refused and self._node.count_subscribers(publisher.topic_name) > served:
+                return refused
+        return ''
+
+    def _publishers(self) -> tuple[Any, ...]:
+        return (
             *(self._mask, self._confidence, self._overlay),
             *(self._label_info, self._active_modality),
-        ):
-            self._node.destroy_lifecycle_publisher(publisher)
+        )
 
     def _images(self, topic: str) -> Any:
         return self._node.create_lifecycle_publisher(
@@ -92,7 +107,23 @@ class MaskOutputs:
             topic,
             copy.copy(RELIABLE),  # rclpy writes the overrides into it
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            event_callbacks=self._noting_refusals(topic),
         )
 
     def _latched(self, kind: Any, topic: str) -> Any:
-        return self._node.create_lifecycle_publisher(kind, topic, LATCHED)
+        return self._node.create_lifecycle_publisher(
+            kind, topic, LATCHED, event_callbacks=self._noting_refusals(topic)
+        )
+
+    def _noting_refusals(self, topic: str) -> PublisherEventCallbacks:
+        topic = self._node.resolve_topic_name(topic)
+
+        def note(event: Any) -> None:
+            if event.last_policy_kind == QoSPolicyKind.INVALID:  # so Cyclone calls another type
+                return
+            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+            refused = f'a subscriber of {topic} wants another {policy} and gets nothing'
+            self._refused[topic] = refused
+            self._node.get_logger().warning(refused, throttle_duration_sec=5.0)
+
+        return PublisherEventCallbacks(incompatible_qos=note)

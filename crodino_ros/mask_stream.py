@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
-from crodino_core.runtime.health import SILENT, USABLE, SensorHealth, SensorState
+from crodino_core.runtime.health import USABLE, SensorState
 from crodino_core.runtime.segmenter import FailoverSegmenter
 from crodino_core.runtime.selector import Selection
 from crodino_ros.diagnostics import OutputReport, SensorReport
@@ -18,10 +19,10 @@ from crodino_ros.networks import warm_up
 from crodino_ros.segment_settings import SegmentSettings
 from crodino_ros.sensor_input import SensorInput
 from crodino_ros.sensor_time import SensorTime
+from crodino_ros.serving_log import BOTH, NONE, ServingLog
 
 SOONEST = 0.002
 """Seconds; the watchdog is never set to less, so that it cannot keep the thread busy."""
-NONE, BOTH = 'none', 'both'
 
 
 class MaskStream:
@@ -52,6 +53,7 @@ class MaskStream:
         self.masks = 0
         self.error = ''
         self._served = self._active = NONE
+        self._serving_log = ServingLog(self._log)
         self._states = {m: sensor.state for m, sensor in segmenter.sensors.items()}
         self.sizes = dict.fromkeys(Modality, settings.warm_up_size)
         """Height and width that each network is ready for."""
@@ -96,10 +98,10 @@ class MaskStream:
         old, self.settings = self.settings, settings
         selector = self._segmenter.selector
         selector.arbiter = settings.arbiter
+        if selector.quality is not None and settings.arbiter.policy != old.arbiter.policy:
+            selector.quality.reset()  # what it knows may be old
         for sensor in selector.sensors.values():
             sensor.settings = settings.health
-        if settings.health.late_factor != old.health.late_factor:
-            self._begin_anew('late_factor was changed')  # the learned periods depend on it
         self._look()
 
     def heartbeat(self) -> None:
@@ -130,8 +132,8 @@ class MaskStream:
     def _look(self) -> None:
         self._go_on(self._segmenter.poll(self._time.now()))
 
-    def _begin_anew(self, reason: str = 'time has jumped') -> None:
-        self._log.info(f'{reason}: the periods of the sensors are learned anew')
+    def _begin_anew(self) -> None:
+        self._log.info('time has jumped: the periods of the sensors are learned anew')
         self._began = self._time.now()
         self._segmenter.reset(self._began)
 
@@ -159,12 +161,13 @@ class MaskStream:
     def _tell_changes(self) -> None:
         selector = self._segmenter.selector
         states = {m: sensor.state for m, sensor in selector.sensors.items()}
-        silent = selector.arbiter.choose(states, selector.serving).modality is None
+        choice = selector.arbiter.choose(states, selector.serving, selector.worse)
+        silent = choice.modality is None
         if silent and not self._is_awaited(states):
             self._served = NONE
         active = self._served
-        if self._outputs.announce_modality(active):
-            self._log_failover(active)
+        self._outputs.announce_modality(active)
+        self._serving_log.note(active, self._segmenter.sensors.values(), self._left_out())
         if states != self._states or active != self._active:
             self._states, self._active = states, active
             self._on_change()
@@ -176,20 +179,15 @@ class MaskStream:
         fresh = all(state is SensorState.NOT_RECEIVED for state in states.values())
         return fresh and self._time.glance() - self._began < self.settings.health.timeout
 
-    def _log_failover(self, active: str) -> None:
-        sensors = self._segmenter.sensors.values()
-        condition = ', '.join(_in_words(sensor) for sensor in sensors)
-        if active != NONE:
-            self._log.info(f'serving {active}: {condition}', throttle_duration_sec=1.0)
-        elif all(sensor.state in SILENT for sensor in sensors):
-            self._log.warning(f'both sensors are silent: {condition}', throttle_duration_sec=1.0)
-        else:
-            self._log.error(f'no sensor is usable: {condition}', throttle_duration_sec=1.0)
+    def _left_out(self) -> Modality | None:
+        """The sensor that the policy `best` does without, if there is one."""
+        selector = self._segmenter.selector
+        return selector.worse if selector.arbiter.policy == 'best' else None
 
     def _segment(self, selection: Selection) -> None:
         """Make a mask and publish it, in the worker's thread."""
         started = time.monotonic()
-        found = self._segmenter.segment(selection)
+        found = self._segmenter.segment(replace(selection, standby=None))
         inference = time.monotonic() - started
         self._inference.add(inference)
         self._outputs.publish(found, self.settings.overlay_opacity)
@@ -199,6 +197,7 @@ class MaskStream:
         self._rate.add()
         self.masks += 1
         self.error = ''
+        self._segmenter.compare(selection)  # now that the mask is out
 
     def _inference_failed(self, error: Exception) -> None:
         self.error = ' '.join(str(error).split()) or type(error).__name__
@@ -226,11 +225,16 @@ class MaskStream:
             counts=dict(sensor.counts),
         )
 
-    def output_report(self, engine: str) -> OutputReport:
+    def output_report(self, engine: str, unknown_parameters: Sequence[str]) -> OutputReport:
         """The condition of the masks, for the diagnostics."""
+        quality = self._segmenter.selector.quality
         return OutputReport(
             active=self._active,
             engine=engine,
+            left_out=self._left_out(),
+            expected_miou={m: quality.expected(m) for m in Modality} if quality else {},
+            hint=self._outputs.explain(),
+            unknown_parameters=unknown_parameters,
             mask_rate=self._rate.per_second(),
             wanted=self._outputs.wanted(),
             error=self.error,
@@ -240,9 +244,3 @@ class MaskStream:
             inference_ms=self._inference.percentiles_ms(),
             overhead_ms=self._overhead.percentiles_ms(),
         )
-
-
-def _in_words(sensor: SensorHealth) -> str:
-    state = str(sensor.state).replace('_', ' ')
-    why = [text for text in (sensor.cause, sensor.detail) if text and text != state]
-    return f'{sensor.modality} {state}' + (f' ({": ".join(why)})' if why else '')

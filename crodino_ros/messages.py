@@ -42,6 +42,7 @@ DEPTH_FORMATS = ('compressedDepth png', 'png')
 _JPEG, _PNG = b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'
 _DEPTH_HEADER = 12
 _MILLIMETRE = np.float32(0.001)
+_SECOND = 1_000_000_000
 
 
 class UnsupportedEncodingError(CrodinoError):
@@ -121,8 +122,17 @@ def encode_image(image_type: Any, header: Any, image: np.ndarray) -> Any:
 
 
 def stamp_ns(header: Any) -> int:
-    """Stamp of a std_msgs/Header in nanoseconds."""
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+    """Stamp of a std_msgs/Header in nanoseconds.
+
+    :raises CrodinoError: the stamp is no time that ROS allows.
+    """
+    seconds, nanoseconds = int(header.stamp.sec), int(header.stamp.nanosec)
+    if seconds < 0 or nanoseconds >= _SECOND:
+        raise CrodinoError(
+            f'the stamp is no time: sec {seconds}, nanosec {nanoseconds}; sec from 0 and nanosec '
+            f'below {_SECOND} were expected'
+        )
+    return seconds * _SECOND + nanoseconds
 
 
 def _tight(message: Any, encodings: dict[str, int], what: str) -> _TightImage:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crodino_core.bundle import ModelBundle
-from crodino_core.errors import CrodinoError
 from crodino_core.modality import Modality
+from crodino_core.resources import model_path
+from crodino_core.runtime.arbiter import FUSING
 from crodino_core.runtime.engines import Engine, LoadedEngines, load_engines
+from crodino_core.runtime.engines.tensorrt_settings import say_on_stderr
+from crodino_core.runtime.quality import watch_for
 from crodino_ros.middleware import Node
-from crodino_ros.segment_settings import SegmentSettings, model_path
+from crodino_ros.segment_settings import SegmentSettings
 
 Size = tuple[int, int]
 """Height and width."""
@@ -25,24 +28,40 @@ class Networks:
 
     bundle: ModelBundle
     loaded: LoadedEngines
-    can_average: bool
-    """Whether the engines return what the policy `average` needs."""
+    can_fuse: bool
+    """Whether the engines return what the policies `average` and `best` need."""
 
     @classmethod
     def load(
-        cls, settings: SegmentSettings, sizes: Mapping[Modality, Size] | None = None
+        cls,
+        settings: SegmentSettings,
+        sizes: Mapping[Modality, Size] | None = None,
+        say: Callable[[str], object] = say_on_stderr,
     ) -> Networks:
-        """Load both networks and run each once, which takes a second or several.
+        """Load both networks and run each once: seconds, or minutes if TensorRT has to build.
 
         :param sizes: of the images to be expected; by default those of the settings.
-        :raises CrodinoError: the bundle is missing or damaged, or no engine works.
+        :param say: is told of such builds.
+        :raises CrodinoError: the bundle is missing or damaged, not calibrated for the policy
+            `best`, or no engine works.
         """
         bundle = ModelBundle.load(model_path(settings.model))
-        average = settings.arbiter.policy == 'average'
-        loaded = load_engines(bundle, settings.engine, settings.threads, logits=average)
+        policy = settings.arbiter.policy
+        watch_for(bundle, policy)  # before the networks: a wrong option is found at once
+        fuses = policy in FUSING
+        expected = dict.fromkeys(Modality, settings.warm_up_size) | dict(sizes or {})
+        loaded = load_engines(
+            bundle,
+            settings.engine,
+            settings.threads,
+            logits=fuses,
+            sizes=expected,
+            tensorrt=replace(settings.tensorrt, say=say),
+            fallback=settings.engine_fallback,
+        )
         for modality, engine in loaded.engines.items():
-            warm_up(engine, modality, (sizes or {}).get(modality, settings.warm_up_size))
-        return cls(bundle, loaded, average)
+            warm_up(engine, modality, expected[modality])
+        return cls(bundle, loaded, fuses)
 
     def __str__(self) -> str:
         facts = self.loaded.describe()
@@ -86,8 +105,8 @@ class BackgroundLoad:
 
     def _load(self, number: int, settings: SegmentSettings, sizes: dict[Modality, Size]) -> None:
         try:
-            self._done = number, Networks.load(settings, sizes)
-        except CrodinoError as error:
+            self._done = number, Networks.load(settings, sizes, self._log.info)
+        except Exception as error:  # engines raise what they like; the loaded ones go on
             self._log.error(f'the networks cannot be loaded anew: {error}')
             return
         if number == self._number:

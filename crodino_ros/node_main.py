@@ -26,7 +26,11 @@ def run_node(
 
     :param args: the command line, None for that of the process.
     """
-    rclpy.init(args=args)
+    try:
+        rclpy.init(args=args)
+    except (CrodinoError, RuntimeError) as error:  # the command line or a parameter file
+        get_logger('crodino').fatal(' '.join(str(error).split()))
+        return UsageError.exit_code
     node = None
     try:
         node = make()

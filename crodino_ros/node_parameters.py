@@ -49,12 +49,14 @@ class ParameterSpec:
         return described
 
 
-def declare(node: Node, specs: Iterable[ParameterSpec]) -> None:
+def declare(node: Node, specs: Iterable[ParameterSpec]) -> list[str]:
     """Declare every parameter; those of the command line and of files that fit none are named.
 
     rclpy raises where a given value has the wrong type or is out of range.
+
+    :return: the names that fit none; each was logged.
     """
-    known = []
+    known, unknown = [], []
     for spec in specs:
         node.declare_parameter(spec.name, spec.default, spec.descriptor())
         known.append(spec.name)
@@ -63,6 +65,8 @@ def declare(node: Node, specs: Iterable[ParameterSpec]) -> None:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f'did you mean {close[0]!r}?' if close else f'known are: {", ".join(known)}'
             node.get_logger().warning(f'the parameter {name!r} is unknown and ignored; {hint}')
+            unknown.append(name)
+    return unknown
 
 
 def values(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from crodino_core.errors import CrodinoError
+from crodino_core.runtime.arbiter import FUSING
+from crodino_core.runtime.quality import watch_for
 from crodino_core.runtime.segmenter import FailoverSegmenter
 from crodino_ros.diagnostics import report, report_inactive
 from crodino_ros.mask_outputs import LATCHED, MaskOutputs
@@ -43,15 +45,15 @@ class SegmentNode(LifecycleNode):
 
     def __init__(self, node_name: str = 'segment_node', **options: Any) -> None:
         super().__init__(node_name, **options)
-        declare(self, PARAMETERS)
-        self._settings = SegmentSettings.from_parameters(values(self, PARAMETERS))
-        self.add_on_set_parameters_callback(self._on_set_parameters)
         self._networks: Networks | None = None
         self._segmenter: FailoverSegmenter | None = None
         self._outputs: MaskOutputs | None = None
         self._stream: MaskStream | None = None
         self._reload = BackgroundLoad(self, self._take_over)
         self._state, self._problem = 'unconfigured', ''
+        self._ignored = declare(self, PARAMETERS)  # raises where a value makes no sense
+        self._settings = SegmentSettings.from_parameters(values(self, PARAMETERS))
+        self.add_on_set_parameters_callback(self._on_set_parameters)
         self._reported_at = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._status = self.create_publisher(DiagnosticArray, 'segmentation/status', LATCHED)
@@ -84,7 +86,7 @@ class SegmentNode(LifecycleNode):
         self._stream = MaskStream(
             self, self._segmenter, self._outputs, self._possible(), self._on_change
         )
-        self._load_for_average()
+        self._load_for_fusing()
         self._state = 'active'
         return outcome
 
@@ -119,7 +121,7 @@ class SegmentNode(LifecycleNode):
         super().destroy_node()
 
     def _load(self) -> None:
-        self._networks = networks = Networks.load(self._settings)
+        self._networks = networks = Networks.load(self._settings, say=self.get_logger().info)
         self._segmenter = FailoverSegmenter(networks.bundle, engines=networks.loaded.engines)
         self._outputs = MaskOutputs(self, networks.bundle.labels)
         self.get_logger().info(str(networks))
@@ -155,25 +157,28 @@ class SegmentNode(LifecycleNode):
             )
         try:
             settings = SegmentSettings.from_parameters({**values(self, PARAMETERS), **given})
+            if self._networks is not None:
+                watch_for(self._networks.bundle, settings.arbiter.policy)
         except CrodinoError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._settings = settings
         if self._stream is not None:
             self._stream.apply(self._possible())
-            self._load_for_average()
+            self._load_for_fusing()
         return SetParametersResult(successful=True)
 
     def _possible(self) -> SegmentSettings:
         """The settings that the networks as they are loaded can follow."""
         arbiter = self._settings.arbiter
-        if arbiter.policy == 'average' and self._networks and not self._networks.can_average:
+        if arbiter.policy in FUSING and self._networks and not self._networks.can_fuse:
             return replace(self._settings, arbiter=replace(arbiter, policy='prefer'))
         return self._settings
 
-    def _load_for_average(self) -> None:
+    def _load_for_fusing(self) -> None:
         """Load the networks anew, beside those at work, if the policy asks for more of them."""
         if self._stream is not None and self._possible() is not self._settings:
-            self.get_logger().info('loading the networks anew for the policy average')
+            policy = self._settings.arbiter.policy
+            self.get_logger().info(f'loading the networks anew for the policy {policy}')
             self._reload.start(self._settings, self._stream.sizes)
 
     def _take_over(self, networks: Networks) -> None:
@@ -200,7 +205,7 @@ class SegmentNode(LifecycleNode):
         if self._stream is None or self._networks is None:
             message = report_inactive(stamp, name, self._state, self._problem)
         else:
-            output = self._stream.output_report(self._networks.loaded.name)
+            output = self._stream.output_report(self._networks.loaded.name, self._ignored)
             message = report(stamp, name, self._stream.sensor_reports(), output)
         self._reported_at = time.monotonic()
         self._diagnostics.publish(message)

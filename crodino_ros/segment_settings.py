@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from crodino_core.errors import UsageError
 from crodino_core.modality import Modality
-from crodino_core.resources import share_directory
+from crodino_core.resources import DEFAULT_MODEL
 from crodino_core.runtime.arbiter import POLICIES, WHEN_NONE, Arbiter
-from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
+from crodino_core.runtime.engines import TensorRtSettings
 from crodino_core.runtime.health import HealthSettings
+from crodino_ros.engine_parameters import (
+    ENGINE_PARAMETERS,
+    physical_cores,
+    tensorrt_settings,
+    threads_beside_middleware,
+)
 from crodino_ros.node_parameters import ParameterSpec, check_choices
 
-DEFAULT_MODEL = 'indoor'
-LIVE_POLICIES = tuple(policy for policy in POLICIES if policy != 'best')
-"""`best` is measured in replay only so far; the node does not yet report what it decides by."""
 TRANSPORTS = {Modality.RGB: ('raw', 'compressed'), Modality.DEPTH: ('raw', 'compressedDepth')}
 
 _HEALTH = HealthSettings()
@@ -29,20 +31,7 @@ PARAMETERS = (
         'Model bundle: the path of its folder, or the name of one that ships in models/.',
         at_configure=True,
     ),
-    ParameterSpec(
-        'engine',
-        AUTO,
-        'Inference engine; auto takes the first that works here and says which.',
-        choices=(AUTO, *ENGINE_NAMES),
-        at_configure=True,
-    ),
-    ParameterSpec(
-        'threads',
-        0,
-        'CPU threads of one inference; 0 leaves the number to the engine.',
-        limits=(0, 256),
-        at_configure=True,
-    ),
+    *ENGINE_PARAMETERS,
     ParameterSpec(
         'warm_up_size',
         [480, 640],
@@ -67,8 +56,9 @@ PARAMETERS = (
     ParameterSpec(
         'policy',
         'prefer',
-        'prefer: one healthy sensor at a time; average: the mean of both while both are healthy.',
-        choices=LIVE_POLICIES,
+        'prefer: one healthy sensor at a time; average: the mean of both while both are healthy; '
+        'best: that too, but without a sensor whose masks have become much worse (fog, darkness).',
+        choices=POLICIES,
     ),
     ParameterSpec(
         'prefer',
@@ -152,7 +142,9 @@ class SegmentSettings:
 
     model: str
     engine: str
+    engine_fallback: bool
     threads: int | None
+    tensorrt: TensorRtSettings
     warm_up_size: tuple[int, int]
     transports: Mapping[Modality, str]
     arbiter: Arbiter
@@ -182,7 +174,9 @@ class SegmentSettings:
         return cls(
             model=given['model'],
             engine=given['engine'],
-            threads=given['threads'] or None,
+            engine_fallback=given['engine_fallback'],
+            threads=given['threads'] or threads_beside_middleware(physical_cores()),
+            tensorrt=tensorrt_settings(given),
             warm_up_size=(int(height), int(width)),
             transports={
                 Modality.RGB: given['color_transport'],
@@ -192,14 +186,6 @@ class SegmentSettings:
             health=health,
             overlay_opacity=given['overlay_opacity'],
         )
-
-
-def model_path(model: str) -> Path:
-    """Folder of a model bundle: a path, or the name of one in `models/`."""
-    path = Path(model).expanduser()
-    if path.is_absolute() or path.exists():
-        return path
-    return share_directory() / 'models' / model
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:

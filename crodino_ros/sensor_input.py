@@ -103,8 +103,8 @@ class SensorInput:
     def _receive(self, message: Any) -> None:
         arrival = self._now()
         self.rate.add()
-        self.stamp_ns = stamp_ns(message.header)
         try:
+            self.stamp_ns = stamp_ns(message.header)
             image = _DECODE[self.modality](message)
         except CrodinoError as error:
             self._on_damage(self.modality, arrival, str(error))

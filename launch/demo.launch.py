@@ -78,7 +78,11 @@ def start(context: LaunchContext) -> list:
     nodes = [
         crodino(
             'segment_node',
-            {'model': given['model'], 'engine': given['engine']},
+            {
+                'model': given['model'],
+                'engine': given['engine'],
+                **size_of(bag),
+            },
         ),
         crodino(
             'fault_injector_node',
@@ -107,6 +111,14 @@ def start(context: LaunchContext) -> list:
     if given['foxglove'] == 'true':
         nodes.append(Node(package='foxglove_bridge', executable='foxglove_bridge'))
     return nodes
+
+
+def size_of(bag: str) -> dict:
+    """Find out the height and width that the networks are to be ready for."""
+    from crodino_ros.bags import BagRecording
+
+    sizes = list(BagRecording(bag).first_sizes().values())
+    return {'warm_up_size': list(sizes[0])} if sizes else {}
 
 
 def transports_of(bag: str) -> dict:

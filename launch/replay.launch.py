@@ -2,9 +2,9 @@
 
     ros2 launch crodino_ros replay.launch.py bag:=my_bag scenario:=camera_blackout
 
-`ros2 bag play --clock`, fault injector, node (on simulated time) and `ros2 bag record`; when the
-bag has ended, `crodino replay` writes the report of the same bag and scenario beside what was
-recorded.
+`ros2 bag play --clock`, fault injector, node (on simulated time) and `ros2 bag record`. The bag
+begins when all of them listen; when it has ended, `crodino replay` writes the report of the same
+bag and scenario beside what was recorded.
 """
 
 from pathlib import Path
@@ -19,11 +19,12 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from crodino_ros.bag_storage import open_bag
 from crodino_ros.bag_topics import choose_topics
-from crodino_ros.segment_settings import model_path
+from crodino_ros.bags import BagRecording
 from launch import LaunchContext, LaunchDescription
 
 RECORDED = (
@@ -66,38 +67,75 @@ def start(context: LaunchContext) -> list:
     storage = open_bag(bag)
     topics = choose_topics(storage.topics, {}, str(bag))
     out = Path(given['out'] or f'{bag.resolve().stem}_live')
-    model = {'model': given['model'], 'engine': given['engine'], 'use_sim_time': True}
+    node = {
+        'model': given['model'],
+        'engine': given['engine'],
+        **size_of(bag),
+        'use_sim_time': True,
+    }
+    listened_to = [topics[role] for role in ('rgb', 'depth')]
     player = ExecuteProcess(
         cmd=[
             *('ros2', 'bag', 'play', str(bag), '--clock', '100', '--rate', given['rate']),
-            *('--delay', '3', '--disable-keyboard-controls'),
+            *('--start-paused', '--disable-keyboard-controls'),
         ],
         output='screen',
     )
-    actions = [
+    listeners = [
         Node(
             package='crodino_ros',
             executable='segment_node',
             output='screen',
-            parameters=[model],
+            parameters=[node],
         ),
         injector(storage, topics, given['scenario']),
-        player,
     ]
     if given['record'] == 'true':
-        actions.append(
-            ExecuteProcess(
-                cmd=[
-                    *('ros2', 'bag', 'record', '--storage', 'mcap', '--use-sim-time'),
-                    *('--output', str(out / 'masks'), '--topics', *RECORDED),
-                ],
-                output='screen',
-            )
-        )
-    actions.append(
-        RegisterEventHandler(OnProcessExit(target_action=player, on_exit=ending(given, bag, out)))
+        listened_to.append('/segmentation/mask')
+        listeners.append(recorder(out / 'masks'))
+    starter = Node(
+        package='crodino_ros',
+        executable='bag_starter_node',
+        output='screen',
+        parameters=[{'topics': listened_to}],
     )
-    return actions
+    without = [
+        RegisterEventHandler(OnProcessExit(target_action=each, on_exit=[stop('a process ended')]))
+        for each in listeners
+    ]
+    return [
+        *without,
+        RegisterEventHandler(OnProcessExit(target_action=starter, on_exit=give_up_if_it_failed)),
+        RegisterEventHandler(OnProcessExit(target_action=player, on_exit=ending(given, bag, out))),
+        *(*listeners, player, starter),
+    ]
+
+
+def stop(reason: str) -> EmitEvent:
+    return EmitEvent(event=Shutdown(reason=reason))
+
+
+def give_up_if_it_failed(event: ProcessExited, context: LaunchContext) -> list:
+    return [stop('the bag cannot be played')] if event.returncode else []
+
+
+def recorder(masks: Path) -> ExecuteProcess:
+    """Make the process that records what the node says."""
+    if masks.exists():
+        raise RuntimeError(f'{masks} is there already; name another folder with out:=...')
+    return ExecuteProcess(
+        cmd=[
+            *('ros2', 'bag', 'record', '--storage', 'mcap', '--use-sim-time'),
+            *('--output', str(masks), '--topics', *RECORDED),
+        ],
+        output='screen',
+    )
+
+
+def size_of(bag: Path) -> dict:
+    """Find out the height and width that the networks are to be ready for."""
+    sizes = list(BagRecording(bag).first_sizes().values())
+    return {'warm_up_size': list(sizes[0])} if sizes else {}
 
 
 def injector(storage: object, topics: dict, scenario: str) -> Node:
@@ -127,14 +165,14 @@ def injector(storage: object, topics: dict, scenario: str) -> Node:
 
 def ending(given: dict, bag: Path, out: Path) -> list:
     """Make what follows when the bag has ended: the report, then the end."""
-    end = EmitEvent(event=Shutdown(reason='the bag has ended'))
+    end = stop('the bag has ended')
     if given['report'] != 'true':
         return [TimerAction(period=1.0, actions=[end])]
     report = ExecuteProcess(
         cmd=[
             *('ros2', 'run', 'crodino_ros', 'crodino', 'replay', str(bag)),
             *(('--scenario', given['scenario']) if given['scenario'] else ()),
-            *('--model', str(model_path(given['model'])), '--engine', given['engine']),
+            *('--model', given['model'], '--engine', given['engine']),
             *('--out', str(out / 'report')),
         ],
         output='screen',

@@ -47,12 +47,15 @@ ARGUMENTS = [
         'engine',
         '',
         'Inference engine; empty: as the parameter file says.',
-        ['', 'auto', 'openvino', 'onnxruntime', 'torch'],
+        ['', 'auto', 'tensorrt', 'onnxruntime-gpu', 'openvino', 'onnxruntime', 'torch'],
     ),
     argument('color_transport', '', 'Transport of colour.', ['', 'raw', 'compressed']),
     argument('depth_transport', '', 'Transport of depth.', ['', 'raw', 'compressedDepth']),
     argument(
-        'policy', '', 'prefer one healthy sensor or average both.', ['', 'prefer', 'average']
+        'policy',
+        '',
+        'prefer one healthy sensor, average both, or take the best of that.',
+        ['', 'prefer', 'average', 'best'],
     ),
     argument('prefer', '', 'The sensor to serve while it is healthy.', ['', 'rgb', 'depth']),
     argument('autostart', 'true', 'Whether the node configures and activates itself.', BOOLEANS),

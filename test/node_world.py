@@ -17,6 +17,7 @@ import pytest
 from tiny_bundle import make_tiny_bundle
 
 from crodino_core.modality import Modality
+from crodino_core.runtime.health import SensorState
 from crodino_ros.middleware import NATIVE
 
 if not NATIVE:
@@ -42,6 +43,7 @@ SIZE = (24, 32)
 BRIGHT, DARK = 200, 60
 NEAR, FAR = 1.0, 3.0
 TOPICS = {Modality.RGB: 'color/image_raw', Modality.DEPTH: 'depth/image_rect'}
+HEALTHY = dict.fromkeys(Modality, SensorState.OK)
 _domains = itertools.cycle(range(40, 60))
 _seeds, _numbers = itertools.count(), itertools.count()
 
@@ -76,6 +78,31 @@ def image_message(image: np.ndarray, encoding: str, frame_id: str = 'frame', **f
     return Image(**{**right, **fields})
 
 
+def pixels(message: Any) -> np.ndarray:
+    """Return the bytes of an image: uint8 [H, step]."""
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+
+
+def from_rgb(message: Any) -> bool:
+    """Whether a mask was made from colour (class 1 on the left) and not from depth."""
+    mask = pixels(message)
+    return bool(mask[:, : mask.shape[1] // 2].mean() > 0.5)
+
+
+def states(node: SegmentNode) -> dict[Modality, SensorState]:
+    assert node._stream is not None
+    return {m: sensor.state for m, sensor in node._stream._segmenter.sensors.items()}
+
+
+def mentions(tasks: dict[str, Any], task: str, words: str) -> bool:
+    """Whether the newest status of a task, see `NodeWorld.diagnostics`, says these words."""
+    return task in tasks and words in tasks[task].message
+
+
+def set_parameter(node: SegmentNode, name: str, value: Any) -> Any:
+    return node.set_parameters([Parameter(name, value=value)])[0]
+
+
 class Seen(list):
     """Messages of a topic, newest last."""
 
@@ -104,12 +131,16 @@ class Cameras(Node):
             for modality, topic in topics.items()
         }
         self.stamp_from: Callable[[], int] = time.time_ns
+        self.spoil: dict[Modality, Callable[[Any], None]] = {}
+        """What a broken driver does to its message before it goes out."""
 
     def send(self, modality: Modality, **header: Any) -> Any:
         """Publish one image of now; return the message."""
         message = self.make[modality]()
         seconds, nanoseconds = divmod(self.stamp_from(), 1_000_000_000)
         message.header.stamp.sec, message.header.stamp.nanosec = seconds, nanoseconds
+        if modality in self.spoil:
+            self.spoil[modality](message)
         self.senders[modality].publish(message)
         return message
 
@@ -117,10 +148,10 @@ class Cameras(Node):
 class NodeWorld:
     """One context with its nodes, spun by one executor."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, domain_id: int | None = None) -> None:
         self.folder = folder
         self.context = Context()
-        self.domain_id = next(_domains)
+        self.domain_id = next(_domains) if domain_id is None else domain_id
         rclpy.init(args=[], context=self.context, domain_id=self.domain_id)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.nodes: list[Any] = []
@@ -143,7 +174,9 @@ class NodeWorld:
         topics = {Modality.RGB: color, Modality.DEPTH: depth}
         return self.add(Cameras(self.context, namespace, topics, qos))
 
-    def segment_node(self, *given: str, namespace: str = '', **parameters: Any) -> SegmentNode:
+    def segment_node(
+        self, *given: str, namespace: str = '', wait: bool = True, **parameters: Any
+    ) -> SegmentNode:
         """Return a node that has activated itself; `given` are as `-r a:=b`."""
         settings = {
             'model': str(self.folder),
@@ -163,7 +196,7 @@ class NodeWorld:
                 parameter_overrides=overrides,
             )
         )
-        if settings.get('autostart', True):
+        if wait and settings.get('autostart', True):
             self.until(lambda: node._stream is not None)
         return node
 

@@ -228,15 +228,30 @@ def test_stamps_of_zero_are_counted_and_harmless():
     assert health.period == pytest.approx(PERIOD)
 
 
-def test_a_backward_stamp_is_counted_and_harmless():
+@pytest.mark.parametrize('back', [0.05, 0.5])
+def test_a_backward_stamp_is_counted_and_harmless(back):
+    health = running_camera()
+    newest = health.observe(rgb(2.0, stamp=1002.0))
+    verdict = health.observe(rgb(2.1, stamp=1002.0 - back))
+    assert (verdict.state, verdict.cause) == (newest.state, 'backward stamp')
+    assert verdict.usable and not verdict.advances
+    assert health.observe(rgb(2.2, stamp=1002.2)).cause == ''
+
+
+def test_stamps_that_begin_again_are_counted_and_lose_no_frame():
     health = running_camera()
     verdict = health.observe(rgb(2.0, stamp=500.0))
-    assert (verdict.state, verdict.cause, verdict.usable) == (
-        SensorState.OK,
-        'backward stamp',
-        True,
-    )
+    assert (verdict.state, verdict.cause) == (SensorState.OK, 'restarted stamp')
+    assert verdict.usable and verdict.advances
     assert health.observe(rgb(2.1, stamp=500.1)).cause == ''
+
+
+def test_other_limits_hold_at_once_and_nothing_is_forgotten():
+    health = running_camera()
+    last, period = health.last_arrival, health.period
+    health.settings = HealthSettings(late_factor=3.0)
+    assert (health.state, health.period) == (SensorState.OK, period)
+    assert health.deadline() == pytest.approx(last + 3 * period)
 
 
 def test_a_stamp_from_the_future_is_counted_and_harmless():

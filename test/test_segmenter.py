@@ -10,8 +10,10 @@ from tiny_bundle import make_tiny_bundle
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.modality import Modality
+from crodino_core.runtime.arbiter import Arbiter
 from crodino_core.runtime.engines import Prediction, load_engines
 from crodino_core.runtime.frame import Frame
+from crodino_core.runtime.quality import ConfidenceFit, QualityWatch
 from crodino_core.runtime.segmenter import FailoverSegmenter, Segmentation, sanitize_depth
 from crodino_core.runtime.selector import Selection
 
@@ -190,6 +192,19 @@ def test_engines_without_logits_cannot_average(bundle):
     segmenter = FailoverSegmenter(bundle, engines=engines, policy='average')
     with pytest.raises(CrodinoError, match='logits=True'):
         averaged(segmenter, bright_square(), near_square())
+
+
+def test_a_look_at_the_other_sensor_that_was_made_meanwhile_is_not_repeated(bundle):
+    segmenter, engines = recording_segmenter(bundle)
+    segmenter.selector.arbiter = Arbiter('best')
+    fits = dict.fromkeys(Modality, ConfidenceFit(50.0, -50.0, 100.0))
+    segmenter.selector.quality = QualityWatch(fits)
+    decided_ahead = [Selection(rgb(at), standby=depth(at)) for at in (0.0, PERIOD)]
+    for selection in decided_ahead:
+        segmenter.compare(selection)
+    assert (len(engines[RGB].images), len(engines[DEPTH].images)) == (0, 1)
+    segmenter.compare(Selection(rgb(1.0), standby=depth(1.0)))
+    assert len(engines[DEPTH].images) == 2
 
 
 def test_a_time_jump_is_passed_on(segmenter):

@@ -242,10 +242,10 @@ def test_a_time_jump_while_depth_is_served_goes_on_with_depth():
     assert served[0].at == 0.0 and len(served) == 20
 
 
-def test_a_loop_that_nobody_announced_is_survived():
+def test_a_loop_that_nobody_announced_loses_no_mask():
     colors = [*stream(RGB, 20), *(rgb(2 + i * PERIOD, stamp=1000 + i * PERIOD) for i in range(20))]
     served = drive(FailoverSelector(), colors)
-    assert len(served) == 39
+    assert len(served) == 40
 
 
 # -- order -----------------------------------------------------------------------------------

@@ -109,9 +109,19 @@ class SensorHealth:
     def __init__(self, modality: Modality, settings: HealthSettings | None = None) -> None:
         """Start without any knowledge of the sensor."""
         self.modality = modality
-        self.settings = settings or HealthSettings()
+        self._settings = settings or HealthSettings()
         self.counts: Counter[str] = Counter()
         self.reset()
+
+    @property
+    def settings(self) -> HealthSettings:
+        """The limits; others hold from the next frame or check on, and nothing is forgotten."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: HealthSettings) -> None:
+        self._settings = settings
+        self._period.late_factor = settings.late_factor
 
     def reset(self) -> None:
         """Forget everything but the counts: time has jumped, which is no failure."""

@@ -122,8 +122,7 @@ class FailoverSegmenter:
             prediction = self._average(frame, selection.other)
         else:
             prediction = self._judged(frame)
-            if selection.standby is not None:
-                self._judged(selection.standby)
+            self.compare(selection)
         return Segmentation(
             mask=prediction.mask,
             confidence=prediction.confidence,
@@ -133,6 +132,19 @@ class FailoverSegmenter:
             frame_id=frame.frame_id,
             frame=frame,
         )
+
+    def compare(self, selection: Selection) -> None:
+        """For the policy `best`, see how good the masks of the sensor would be that is not served.
+
+        `segment` ends with it; where a mask shall not wait for that, give `segment` the selection
+        without its `standby`, and call this when the mask has gone out.
+        """
+        standby, quality = selection.standby, self.selector.quality
+        if standby is None or quality is None:
+            return
+        # Where decisions run ahead of the networks, it may have been looked at meanwhile.
+        if quality.wants(standby.modality, selection.frame.arrival):
+            self._judged(standby)
 
     def _segment_if(self, selection: Selection | None) -> Segmentation | None:
         return None if selection is None else self.segment(selection)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from crodino_core.runtime.frame import Frame
 
 STAMP_JUMP = 1.0
-"""A stamp that advances by so many seconds more than the arrivals do is from the future."""
+"""Seconds. A stamp that advances by so much more than the arrivals do is from the future. One that
+goes back by more is of a clock that was set anew (a bag begins again) and tells nothing of the
+order; one that goes back by less is of an older frame."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Succession:
     """What sets a frame apart from an ordinary successor; causes are '' where nothing does."""
 
     stamp_cause: str = ''
-    """'zero stamp', 'future stamp', or one that does not advance: 'repeated', 'backward'."""
+    """'zero stamp', 'future stamp', 'restarted stamp', or one that does not advance: 'repeated
+    stamp', 'backward stamp'."""
     size_cause: str = ''
     same_image: bool = False
 
@@ -73,7 +76,7 @@ def _stamp_cause(previous: Trace, current: Trace) -> str:
     if advance == 0:
         return 'repeated stamp'
     if advance < 0:
-        return 'backward stamp'
+        return 'backward stamp' if advance >= -STAMP_JUMP else 'restarted stamp'
     if advance - (current.arrival - previous.arrival) > STAMP_JUMP:
         return 'future stamp'
     return ''

@@ -9,17 +9,22 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from crodino_core.resources import share_directory
+from crodino_core.resources import DEFAULT_MODEL, model_path, share_directory
+from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
 
 JsonOption = Annotated[
     bool, typer.Option('--json', help='Print one JSON object on stdout, all else on stderr.')
 ]
 ModelOption = Annotated[
-    Path | None, typer.Option('--model', help='Model bundle. [default: the one shipped]')
+    Path | None,
+    typer.Option(
+        '--model',
+        parser=model_path,
+        metavar='DIR|NAME',
+        help='Model bundle: its folder, or the name of one that ships. [default: indoor]',
+    ),
 ]
-EngineOption = Annotated[
-    str, typer.Option('--engine', help='auto, openvino, onnxruntime or torch.')
-]
+EngineOption = Annotated[str, typer.Option('--engine', help=f'{AUTO}, {", ".join(ENGINE_NAMES)}.')]
 ThreadsOption = Annotated[
     int | None,
     typer.Option('--threads', min=1, help="CPU threads of the engine. [default: the engine's]"),
@@ -31,7 +36,7 @@ notes = Console(stderr=True)
 
 def default_model() -> Path:
     """Folder of the bundle that ships with the package."""
-    return share_directory() / 'models' / 'indoor'
+    return share_directory() / 'models' / DEFAULT_MODEL
 
 
 def print_json(content: dict[str, Any]) -> None:

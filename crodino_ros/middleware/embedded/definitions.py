@@ -1,6 +1,7 @@
 """Definitions of the interfaces that the type store of `rosbags` does not carry.
 
-Texts as in rcl_interfaces, lifecycle_msgs, std_srvs (Jazzy) and vision_msgs 4, without comments.
+Texts as in rcl_interfaces, lifecycle_msgs, rosbag2_interfaces, std_srvs (Jazzy) and vision_msgs 4,
+without comments.
 """
 
 MESSAGES: dict[str, str] = {
@@ -39,6 +40,7 @@ SERVICES: dict[str, tuple[str, str]] = {
         'rcl_interfaces/Parameter[] parameters',
         'rcl_interfaces/SetParametersResult result',
     ),
+    'rosbag2_interfaces/srv/Resume': ('', ''),
     'std_srvs/srv/Empty': ('', ''),
     'std_srvs/srv/SetBool': ('bool data', 'bool success\nstring message'),
     'std_srvs/srv/Trigger': ('', 'bool success\nstring message'),
