@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from crodino_core.learning.data.scenes import Camera, Scene
 from crodino_core.learning.models.twin import ModalityNetwork
 from crodino_core.learning.run_folder import CONFIG_FILE
 from crodino_core.modality import Modality
+from crodino_core.variants import FLOAT32
 
 OPSET = 17
 """The newest that TensorRT 8.6 (JetPack 6.0) reads."""
@@ -75,8 +76,9 @@ class DeploymentGraph(nn.Module):
             mode='bilinear',
             align_corners=False,
         )
-        mask = enlarged[:, :-1].argmax(1, keepdim=True).float()
-        confidence = (255 * enlarged[:, -1:]).round()
+        scores, certainty = enlarged.split([int(logits.shape[1]), 1], 1)
+        mask = scores.argmax(1, keepdim=True).float()
+        confidence = (255 * certainty).round()
         # TensorRT 8.6 has uint8 at the graph's ends only, so the casts come last.
         mask = resize_nearest(mask, source_size).to(torch.uint8)[:, 0]
         confidence = resize_nearest(confidence, source_size).to(torch.uint8)[:, 0]
@@ -97,25 +99,23 @@ def resize_nearest(image: Tensor, size: tuple[int, int]) -> Tensor:
     return image
 
 
-def export_run(run: Path, out: Path) -> ModelBundle:
+def export_run(run: Path, out: Path, resolutions: Sequence[tuple[int, int]] = ()) -> ModelBundle:
     """Write the best networks of a run as a bundle, checked against torch.
 
     :param run: folder of a training run.
+    :param resolutions: heights and widths of further pairs of networks: the same weights, fewer
+        or more pixels.
     :raises CrodinoError: the run is incomplete, or a graph does not do what torch does.
     """
     loaded = {m: checkpoint.load_best(run, m) for m in Modality}
+    networks = {m: loaded[m][0] for m in Modality}
     _, labels, facts = loaded[Modality.RGB]
     trained_on = _training_facts(run, {m: loaded[m][2] for m in Modality})
     input_size = (int(facts['input_size'][0]), int(facts['input_size'][1]))
-    rgb_input, depth_input = (loaded[m][0].input for m in (Modality.RGB, Modality.DEPTH))
+    rgb_input, depth_input = (networks[m].input for m in (Modality.RGB, Modality.DEPTH))
     with tempfile.TemporaryDirectory() as folder:
-        files = {m: Path(folder) / f'{m}.onnx' for m in Modality}
-        agreement = {}
-        for m in Modality:
-            graph = DeploymentGraph(loaded[m][0], m, input_size)
-            write_onnx(graph, files[m])
-            agreement[m] = check_parity(graph, files[m])
-        return ModelBundle.save(
+        files, parity = _write_pair(networks, input_size, Path(folder))
+        bundle = ModelBundle.save(
             out,
             files,
             name=str(facts['name']),
@@ -130,9 +130,26 @@ def export_run(run: Path, out: Path) -> ModelBundle:
                 'validation': {
                     str(m): {'miou': round(loaded[m][2]['validation_miou'], 2)} for m in Modality
                 },
-                'parity': {str(m): round(agreement[m], 6) for m in Modality},
+                'parity': parity,
             },
         )
+        for size in resolutions:
+            files, parity = _write_pair(networks, size, Path(folder))
+            bundle = bundle.with_variant(FLOAT32, files, size, parity=parity)
+    return bundle
+
+
+def _write_pair(
+    networks: Mapping[Modality, ModalityNetwork], input_size: tuple[int, int], folder: Path
+) -> tuple[dict[Modality, Path], dict[str, float]]:
+    """Write both networks for a height and width; also return their agreement with torch."""
+    files = {m: folder / f'{m}.onnx' for m in Modality}
+    agreement = {}
+    for m in Modality:
+        graph = DeploymentGraph(networks[m], m, input_size)
+        write_onnx(graph, files[m])
+        agreement[str(m)] = round(check_parity(graph, files[m]), 6)
+    return files, agreement
 
 
 def write_onnx(graph: DeploymentGraph, path: Path) -> None:
