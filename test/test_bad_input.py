@@ -183,7 +183,8 @@ def test_two_publishers_on_one_topic_are_pointed_out_while_both_are_there(
     world: NodeWorld,  # noqa: F811
     log,
 ):
-    node, tasks = world.segment_node(), world.diagnostics()
+    world.segment_node()
+    tasks = world.diagnostics()
     cameras, masks = world.cameras(), world.listen('segmentation/mask')
     second = world.observer.create_publisher(Image, 'depth/image_rect', 1)
     # The task may have been written before the first image came, and say so at another level.
