@@ -78,12 +78,22 @@ def test_each_network_is_scored_alone(
 ) -> None:
     report = evaluate_bundle(bundle, engines, folder, 'test')
 
-    assert set(report['scores']) == {'rgb', 'depth'}
     rgb, depth = report['scores']['rgb'], report['scores']['depth']
     assert rgb['iou']['picture'] == 100 and rgb['iou']['box'] == 0
     assert depth['iou']['box'] == 100 and depth['iou']['picture'] == 0
-    assert report['summary'] == {'miou_rgb': rgb['miou'], 'miou_depth': depth['miou']}
     assert (report['frames'], report['data'], report['classes']) == (2, 'room', list(CLASSES))
+
+
+def test_the_average_of_both_networks_is_scored_beside_each_alone(
+    bundle: ModelBundle, engines: Engines, folder: RgbdFolder
+) -> None:
+    report = evaluate_bundle(bundle, engines, folder, 'test')
+
+    scores = report['scores']
+    assert set(scores) == {'rgb', 'depth', 'average'}
+    assert report['summary'] == {f'miou_{name}': scores[name]['miou'] for name in scores}
+    # Where one network is sure of its object and the other of the background, it is a tie.
+    assert scores['average']['iou'] == scores['average']['iou'] | {'box': 0, 'picture': 0}
 
 
 def test_the_report_is_plain_json(

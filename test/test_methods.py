@@ -59,6 +59,36 @@ def test_independent_networks_share_no_loss(data: Path, tmp_path: Path) -> None:
     assert all(p.grad is None for p in trainer.twin.auxiliary.parameters())
 
 
+@pytest.mark.parametrize(('method', 'norms'), [('independent', 2), ('crodino', 1)])
+def test_networks_that_share_no_loss_are_clipped_apart(
+    data: Path, tmp_path: Path, method: str, norms: int
+) -> None:
+    config = make_config(data, f'method={method}', 'optimiser.clip_norm=0.001')
+    trainer, _ = take_a_step(config, data, tmp_path)
+
+    learners = trainer.method.learners(trainer.twin)
+    found = [
+        torch.stack([p.grad.norm() for p in part.parameters() if p.grad is not None]).norm()
+        for part in learners
+    ]
+    assert [norm.item() for norm in found] == pytest.approx([0.001] * norms, rel=1e-3)
+
+
+def test_an_independent_network_learns_the_same_whatever_the_other_one_meets(
+    data: Path, tmp_path: Path
+) -> None:
+    config = make_config(data, 'method=independent', 'model.dropout=0', 'optimiser.clip_norm=0.1')
+    weights = []
+    for factor in (1.0, 3.0):
+        torch.manual_seed(0)
+        trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
+        batch = next(training_batches(config, trainer.labels, 0))
+        trainer.train_step(batch | {'depth': batch['depth'] * factor})
+        weights.append(trainer.twin.network(Modality.RGB).state_dict())  # type: ignore[operator]
+
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
 def test_independent_and_crodino_start_from_the_same_weights(data: Path, tmp_path: Path) -> None:
     weights = []
     for method in ('crodino', 'independent'):
@@ -119,15 +149,17 @@ def test_students_learn_from_a_teacher_that_does_not(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_run_of_students_is_exported_like_one_of_the_twin(
-    data: Path, teacher: Path, tmp_path: Path
-) -> None:
-    config = make_config(data, 'method=kd', COUPLED, f'teacher={teacher}', 'optimiser.steps=1')
+@pytest.fixture(scope='module')
+def students(data: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of students."""
+    run = tmp_path_factory.mktemp('runs') / 'students'
+    train(make_config(data, 'method=kd', COUPLED, f'teacher={teacher}', 'optimiser.steps=1'), run)
+    return run
 
-    train(config, tmp_path / 'run')
 
+def test_a_run_of_students_is_exported_like_one_of_the_twin(students: Path) -> None:
     for m in Modality:
-        network, _, _ = checkpoint.load_best(tmp_path / 'run', m)
+        network, _, _ = checkpoint.load_best(students, m)
         assert not network.training
 
 
@@ -205,6 +237,22 @@ def test_a_run_with_every_network_frozen_is_refused(data: Path, tmp_path: Path) 
     config = make_config(data, 'frozen=[rgb, depth]')
     with pytest.raises(UsageError, match='nothing to train'):
         take_a_step(config, data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('override', 'answer'),
+    [
+        ('model.split=halves', 'split is projection, and halves was expected'),
+        ('model.backbone=resnet18', 'backbone is shufflenet_v2_x0_5, and resnet18'),
+    ],
+)
+def test_a_run_that_starts_from_another_architecture_is_refused(
+    data: Path, students: Path, tmp_path: Path, override: str, answer: str
+) -> None:
+    config = make_config(data, f'start_from={students}', override)
+    with pytest.raises(CrodinoError, match=f'another architecture: {answer}') as error:
+        take_a_step(config, data, tmp_path)
+    assert '\n' not in str(error.value)
 
 
 def test_a_run_that_starts_from_no_run_says_what_a_run_has(data: Path, tmp_path: Path) -> None:

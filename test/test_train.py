@@ -14,6 +14,7 @@ import torch
 import yaml
 from small_data_set import CLASSES, small_config, write_small_data_set
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
 
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.labels import LabelSet
@@ -22,7 +23,8 @@ from crodino_core.learning.config import ScenesSource, TrainConfig, load_config
 from crodino_core.learning.data.samples import TwinSamples, load_source, training_batches
 from crodino_core.learning.data.scenes import CLASS_NAMES
 from crodino_core.learning.decoupled_augment import DecoupledAugment
-from crodino_core.learning.optimiser import learning_rate_factor
+from crodino_core.learning.optimiser import learning_rate_factor, move_average
+from crodino_core.learning.run_log import RunLog
 from crodino_core.learning.train import Trainer, train
 from crodino_core.modality import Modality
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
@@ -79,10 +81,11 @@ def break_off_at(
 
 def test_a_run_writes_its_folder(finished: Path) -> None:
     assert {path.name for path in finished.iterdir()} == {
-        'config.yaml', 'environment.yaml', 'metrics.csv', 'curves.png', 'tensorboard',
-        'last.pt', 'best_rgb.pt', 'best_depth.pt',
+        'config.yaml', 'environment.yaml', 'metrics.csv', 'curves.png', 'confusion.png',
+        'predictions.png', 'tensorboard', 'last.pt', 'best_rgb.pt', 'best_depth.pt',
     }  # fmt: skip
-    assert cv2.imread(str(finished / 'curves.png')).std() > 10
+    for picture in ('curves.png', 'confusion.png', 'predictions.png'):
+        assert cv2.imread(str(finished / picture)).std() > 10
     assert 'torch' in yaml.safe_load((finished / 'environment.yaml').read_text())['packages']
 
 
@@ -190,6 +193,18 @@ def test_a_checkpoint_of_another_architecture_is_refused(
             train(make_config(data, other), tmp_path, resume=True)
 
 
+def test_a_checkpoint_of_other_classes_is_refused(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    content = checkpoint.load(finished / 'last.pt')
+    content['architecture'] |= {'classes': 40}
+    checkpoint.save(tmp_path / 'last.pt', content)
+
+    with pytest.raises(CrodinoError, match='classes is 40, and 3 was expected') as error:
+        train(make_config(data), tmp_path, resume=True)
+    assert '\n' not in str(error.value)
+
+
 def test_resuming_without_a_checkpoint_says_what_is_missing(data: Path, tmp_path: Path) -> None:
     with pytest.raises(CrodinoError, match=r'last\.pt does not exist'):
         train(make_config(data), tmp_path / 'run', resume=True)
@@ -248,6 +263,39 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_whole(
     assert [p.name for p in tmp_path.iterdir()] == ['last.pt']
 
 
+def test_a_disk_that_fills_up_in_a_run_leaves_the_checkpoint_to_resume_from(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / 'run'
+    whole = torch.save
+
+    def full(content: Any, target: Path) -> None:
+        if (run / 'last.pt').exists():
+            target.write_bytes(b'half')
+            raise OSError(28, 'No space left on device')
+        whole(content, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, 'save', full)
+        with pytest.raises(CrodinoError, match=r'cannot be written: .*No space .* resume the run'):
+            train(make_config(data), run)
+
+    assert checkpoint.load(run / 'last.pt')['step'] == 2
+    train(make_config(data), run, resume=True)
+    assert checkpoint.load(run / 'last.pt')['step'] == 4
+
+
+def test_a_table_that_cannot_be_written_stops_the_run_in_one_line(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(RunLog, 'add', full)
+    with pytest.raises(CrodinoError, match=r'run cannot be written: .*No space left'):
+        train(make_config(data), tmp_path / 'run')
+
+
 @pytest.mark.parametrize('content', [b'', b'PK\x03\x04 half a file', b'\x80\x02}.'])
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / 'best_rgb.pt'
@@ -291,6 +339,30 @@ def test_options_of_the_trainer_take_a_step(data: Path, tmp_path: Path, override
 def untouched(trainer: Trainer) -> dict[str, torch.Tensor]:
     """Counters, which are not averaged."""
     return {k: v for k, v in trainer.average.state_dict().items() if not v.is_floating_point()}
+
+
+def test_the_average_moves_by_what_the_decay_leaves() -> None:
+    average, model = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    nn.init.constant_(average.weight, 1.0)
+    nn.init.constant_(model.weight, 3.0)
+
+    move_average(average, model, decay=0.9)
+
+    assert average.weight.item() == pytest.approx(1.2)
+
+
+def test_convolutions_give_their_channels_last(data: Path, tmp_path: Path) -> None:
+    config = make_config(data, 'model.backbone=mobilenet_v3_small')
+    trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
+    seen: list[torch.Tensor] = []
+    for module in trainer.twin.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _, given, made: seen.append(made))
+    trainer.train_step(next(training_batches(trainer.config, trainer.labels, 0)))
+
+    assert seen
+    for tensor in seen:
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_learning_rate_warms_up_and_decays_to_zero(data: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torchvision
 from torch import nn
 
 from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.learning.models.deeplabv3plus import DeepLabV3PlusDecoder
 from crodino_core.learning.models.encoder import Encoder
 from crodino_core.learning.models.inputs import DepthInput
 from crodino_core.learning.models.twin import Architecture, ModalityNetwork, Split, TwinNetwork
@@ -20,6 +22,11 @@ BACKBONES = (
     'mobilenet_v2', 'mobilenet_v3_large', 'resnet18', 'resnet50', 'regnet_y_400mf',
     'efficientnet_b0', 'shufflenet_v2_x0_5', 'mnasnet0_5', 'densenet121', 'convnext_tiny',
 )  # fmt: skip
+
+NAMED_BACKBONES = (
+    'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2', 'mobilenet_v3_large',
+)  # fmt: skip
+"""Those the documentation names."""
 
 
 @pytest.fixture(scope='module')
@@ -39,6 +46,42 @@ def test_every_kind_of_backbone_is_brought_to_stride_16(backbone: str) -> None:
 
     assert features.shape == (1, encoder.channels, 4, 6)
     assert skip.shape == (1, encoder.skip_channels, 16, 24)
+
+
+@pytest.mark.parametrize('backbone', NAMED_BACKBONES)
+def test_the_named_backbones_learn_at_stride_16(backbone: str) -> None:
+    architecture = Architecture(4, backbone, split_channels=16, decoder_channels=16)
+    network = ModalityNetwork(Modality.RGB, architecture).train()
+
+    features = network.encode(torch.rand(2, 3, 64, 64))
+    network.decode(features.invariant, features.specific, features.skip).sum().backward()
+
+    assert features.invariant.shape == features.specific.shape == (2, 16, 4, 4)
+    assert features.skip.shape[-2:] == (16, 16)
+    assert all(p.grad is not None for p in network.parameters())
+
+
+@pytest.mark.parametrize('separable', [True, False])
+def test_variants_are_decoded_as_if_each_had_a_batch_row_of_its_own(separable: bool) -> None:
+    torch.manual_seed(0)
+    decoder = DeepLabV3PlusDecoder(12, 6, 4, 8, separable)  # in training, with its dropout
+    variants, common = torch.rand(4, 8, 3, 4), torch.rand(2, 4, 3, 4)
+    skip = torch.rand(2, 6, 12, 16)
+    states = []
+    for decode in (
+        lambda: decoder.decode_variants(variants, common, skip),
+        lambda: decoder(
+            torch.cat([variants, common.repeat(2, 1, 1, 1)], 1), skip.repeat(2, 1, 1, 1)
+        ),
+    ):
+        torch.manual_seed(1)
+        decoder.zero_grad()
+        logits = decode()
+        logits.square().sum().backward()
+        states.append([logits.detach(), *(p.grad for p in decoder.parameters())])
+
+    for one, other in zip(*states, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_dilation_keeps_the_weights_of_the_backbone() -> None:
@@ -77,6 +120,32 @@ def test_initial_weights_from_a_local_file_are_used(tmp_path: Path) -> None:
     encoder = Encoder(SMALL, weights=str(tmp_path / 'weights.pth'))
 
     assert torch.equal(encoder.stages[0][0].weight, model.features[0][0].weight)
+
+
+def test_imagenet_weights_come_from_torchvision_without_unpickling_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = torchvision.models.mobilenet_v3_small()
+    asked: dict[str, bool] = {}
+
+    def download(weights: object, **options: bool) -> dict[str, torch.Tensor]:
+        asked.update(options)
+        return model.state_dict()
+
+    monkeypatch.setattr(torchvision.models.WeightsEnum, 'get_state_dict', download)
+    encoder = Encoder(SMALL, weights='imagenet')
+
+    assert torch.equal(encoder.stages[0][0].weight, model.features[0][0].weight)
+    assert asked == {'check_hash': True, 'weights_only': True}
+
+
+def test_imagenet_weights_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(weights: object, **options: bool) -> None:
+        raise URLError('no network')
+
+    monkeypatch.setattr(torchvision.models.WeightsEnum, 'get_state_dict', offline)
+    with pytest.raises(CrodinoError, match=r'cannot be downloaded: .*no network.*state dict'):
+        Encoder(SMALL, weights='imagenet')
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

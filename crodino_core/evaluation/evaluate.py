@@ -22,6 +22,8 @@ from crodino_core.runtime.segmenter import FailoverSegmenter
 from crodino_core.runtime.selector import Selection
 
 FULL = 'full'
+AVERAGE = 'average'
+CLEAN = 'clean'
 Scores = dict[str, dict[str, Any]]
 """`scores_of` by state."""
 
@@ -31,7 +33,7 @@ def evaluate_bundle(
     engines: Mapping[Modality, Engine],
     folder: RgbdFolder,
     split: str,
-    protocol: str = 'clean',
+    protocol: str = CLEAN,
     *,
     policy: str = 'prefer',
     prefer: Modality = Modality.RGB,
@@ -40,11 +42,13 @@ def evaluate_bundle(
     """Score both networks on a split; one frame is in memory at a time.
 
     What is scored are the masks a robot would get: at the size of the images, from the engines
-    given. The states are, by protocol: `clean`: `rgb` and `depth`, each network alone. `emm`:
-    also `full`, both sensors there, served by `policy`. `rmm` and `nm`: each network on its own
+    given. The states are, by protocol: `clean`: `rgb` and `depth`, each network alone, and
+    `average`, the mean of what both say. `emm`: beside each alone `full`, both sensors there,
+    served by `policy`. `rmm` and `nm`: each network on its own
     damaged images, e.g. `rgb 0.25` or `depth high`; see `protocols`.
 
-    :param engines: for the policies `average` and `best`, loaded with logits.
+    :param engines: for `clean` and the policies `average` and `best` loaded with logits, see
+        `needs_logits`.
     :param policy, prefer: what serves the state `full`, see `FailoverSelector`.
     :param seed: of the damage; the same seed gives the same report.
     :return: JSON-able: `protocol`, `model`, `data`, `split`, `frames`, `seed`, `policy`,
@@ -62,7 +66,8 @@ def evaluate_bundle(
             f'{bundle.name} knows {", ".join(bundle.labels.names)}: use data with its classes'
         )
     names = folder.names(split)
-    segmenter = FailoverSegmenter(bundle, policy=policy, prefer=prefer, engines=engines)
+    served_by = AVERAGE if protocol == CLEAN else policy
+    segmenter = FailoverSegmenter(bundle, policy=served_by, prefer=prefer, engines=engines)
     matrices: dict[str, np.ndarray] = {}
     with progress_bar() as bar:
         for index, name in enumerate(bar.track(names, description=f'evaluating on {split}')):
@@ -86,6 +91,11 @@ def evaluate_bundle(
         'scores': scores,
         'summary': _summary(protocol, scores),
     }
+
+
+def needs_logits(protocol: str, policy: str) -> bool:
+    """Whether a state of the protocol is served by both networks together."""
+    return protocol == CLEAN or policy in FUSING
 
 
 def scores_of(confusion: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
@@ -128,8 +138,11 @@ def _states(
                 yield f'{m} {level}', Selection(replace(frame, image=damaged))
         else:
             yield str(m), Selection(frame)
-    if protocol == 'emm' and policy in FUSING:
-        yield FULL, Selection(frames[Modality.RGB], frames[Modality.DEPTH])
+    if protocol == 'clean' or (protocol == 'emm' and policy in FUSING):
+        yield (
+            AVERAGE if protocol == 'clean' else FULL,
+            Selection(frames[Modality.RGB], frames[Modality.DEPTH]),
+        )
 
 
 def _summary(protocol: str, scores: Scores) -> dict[str, float | None]:
@@ -142,9 +155,10 @@ def _summary(protocol: str, scores: Scores) -> dict[str, float | None]:
             f'expected_at_{p}': protocols.expected_miou(by_presence, p)
             for p in protocols.FAILURE_PROBABILITIES
         }
+    served = dict.fromkeys(state.split()[0] for state in miou)
     return {
-        f'miou_{m}': _mean([v for state, v in miou.items() if state.split()[0] == str(m)])
-        for m in Modality
+        f'miou_{name}': _mean([v for state, v in miou.items() if state.split()[0] == name])
+        for name in served
     }
 
 

@@ -16,6 +16,8 @@ from crodino_core.learning.models.twin import Architecture, ModalityNetwork
 from crodino_core.modality import Modality
 
 LAST = 'last.pt'
+WITHOUT_WEIGHTS = ('rgb_mean', 'rgb_std', 'depth_range', 'dropout')
+"""What of an architecture may change while its weights stay of use."""
 
 
 def best_name(part: Modality | str) -> str:
@@ -54,6 +56,20 @@ def load(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise CrodinoError(f'{path} is damaged: {error}; train again or take a copy') from error
+
+
+def check_architecture(content: dict[str, Any], expected: Architecture, path: Path) -> None:
+    """Compare what a checkpoint says of its networks with what they shall be.
+
+    :raises CrodinoError: a backbone, a number of classes, a split or a width differs.
+    """
+    found = content.get('architecture', {})
+    for key, wanted in dataclasses.asdict(expected).items():
+        if key not in WITHOUT_WEIGHTS and found.get(key, wanted) != wanted:
+            raise CrodinoError(
+                f'{path} is of another architecture: {key} is {found[key]}, and {wanted} was '
+                'expected; use the configuration and the classes it was trained with'
+            )
 
 
 def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:

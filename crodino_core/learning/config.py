@@ -79,6 +79,8 @@ class ModelConfig:
     split_channels: Count = 128
     decoder_channels: Count = 128
     separable: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the ASPP's output that is dropped in training."""
     depth_range: tuple[Positive, Positive] = (0.1, 10.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,9 @@ class Method(Protocol):
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the weighted losses of a batch by name; their sum is minimised."""
 
+    def learners(self, model: nn.Module) -> list[nn.Module]:
+        """Return what learns together, apart from the rest: its gradient is clipped as one."""
+
     def parts(self, model: nn.Module) -> list[Part]:
         """Return what is validated."""
 
@@ -69,14 +73,15 @@ def make_method(config: TrainConfig, labels: LabelSet, device: torch.device) -> 
             )
         return Distillation(config.loss, _load_teacher(Path(config.teacher), labels).to(device))
     return Twin(
-        config.loss if config.method == 'crodino' else ALONE,
+        config.loss if config.method == 'crodino' else nothing_joined(config.loss),
         Path(config.start_from) if config.start_from else None,
         config.frozen,
     )
 
 
-ALONE = LossConfig(orthogonality=0, contrastive=0, auxiliary=0, mixup=0)
-"""Two networks that share nothing but the loop they are trained in."""
+def nothing_joined(settings: LossConfig) -> LossConfig:
+    """Return the weights of two networks that share only the loop they are trained in."""
+    return dataclasses.replace(settings, orthogonality=0, contrastive=0, auxiliary=0, mixup=0)
 
 
 class Twin:
@@ -100,7 +105,9 @@ class Twin:
         for m in Modality:
             if self.start_from is not None:
                 path = self.start_from / checkpoint.best_name(m)
-                checkpoint.load_weights(twin.network(m), checkpoint.load(path)['network'], path)
+                content = checkpoint.load(path)
+                checkpoint.check_architecture(content, architecture, path)
+                checkpoint.load_weights(twin.network(m), content['network'], path)
             twin.network(m).requires_grad_(m not in self.frozen)
         return twin
 
@@ -108,6 +115,11 @@ class Twin:
         """Return every loss whose weight is not 0."""
         assert isinstance(model, TwinNetwork)
         return twin_losses(model, batch, self.settings, self.frozen)
+
+    def learners(self, model: nn.Module) -> list[nn.Module]:
+        """Return the twin, or each network where no loss joins them."""
+        assert isinstance(model, TwinNetwork)
+        return [model] if _joins(self.settings) else [model.network(m) for m in Modality]
 
     def parts(self, model: nn.Module) -> list[Part]:
         """Return both networks."""
@@ -120,7 +132,7 @@ class Distillation(Twin):
     """Two students of a multi-modal teacher, by their logits (Hinton et al., arXiv 1503.02531)."""
 
     def __init__(self, settings: LossConfig, teacher: FusionNetwork) -> None:
-        super().__init__(settings)
+        super().__init__(nothing_joined(settings))
         self.teacher = teacher.eval().requires_grad_(False)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -149,12 +161,21 @@ class EarlyFusion:
         """Return the cross entropy; the labels of both views are one under coupled geometry."""
         return {FUSION: losses.segmentation_loss(model(_stack(batch)), batch['rgb_label'])}
 
+    def learners(self, model: nn.Module) -> list[nn.Module]:
+        """Return the network."""
+        return [model]
+
     def parts(self, model: nn.Module) -> list[Part]:
         """Return the network as it was trained and with each sensor dead."""
         return [
             Part(FUSION, model, read_both()),
             *(Part(f'{FUSION}_without_{m}', model, read_both(m), kept=False) for m in Modality),
         ]
+
+
+def _joins(settings: LossConfig) -> bool:
+    """Whether a loss has a gradient in both networks; orthogonality is of one alone."""
+    return bool(settings.contrastive or settings.auxiliary or settings.mixup)
 
 
 def _stack(batch: Batch) -> Tensor:

@@ -71,11 +71,7 @@ def _segmentation(
         batch[f'{modality.other}_affine'],
     )
     mixed = losses.mix_invariant(own.invariant, other, valid, settings.mixing)
-    logits = network.decode(
-        torch.cat([own.invariant, mixed]),
-        torch.cat([own.specific, own.specific]),
-        torch.cat([own.skip, own.skip]),
-    )
+    logits = network.decode_variants(torch.cat([own.invariant, mixed]), own.specific, own.skip)
     clean_logits, mixed_logits = logits.chunk(2)
     return {
         f'segmentation_{modality}': losses.segmentation_loss(clean_logits, label),

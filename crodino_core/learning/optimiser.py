@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate."""
+"""The optimiser, its learning rate and the average of the weights."""
 
 from __future__ import annotations
 
@@ -34,3 +34,13 @@ def learning_rate_factor(step: int, settings: OptimiserConfig) -> float:
         return (step + 1) / settings.warmup_steps
     progress = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move averaged weights and statistics a little towards the current ones (EMA)."""
+    averaged, current = average.state_dict(), model.state_dict()
+    floats = [name for name, value in averaged.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [averaged[name] for name in floats], [current[name] for name in floats], 1 - decay
+    )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from crodino_core.errors import CrodinoError, UsageError
-from crodino_core.learning import checkpoint
+from crodino_core.learning import checkpoint, processes
 from crodino_core.learning.config import TrainConfig, to_yaml
 from crodino_core.learning.run_log import METRICS_FILE, write_text
 
@@ -76,6 +79,10 @@ def _environment() -> dict[str, Any]:
         'source': _git_state(),
         'python': platform.python_version(),
         'packages': packages,
+        'command': shlex.join(sys.argv),
+        'processes': processes.count(),
+        'threads': torch.get_num_threads(),
+        'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         'machine': f'{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs',
     }
 

@@ -1,4 +1,4 @@
-"""The figures of a training run: `metrics.csv`, `curves.png` and TensorBoard events."""
+"""The figures of a training run: `metrics.csv` and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 METRICS_FILE = 'metrics.csv'
-CURVES_FILE = 'curves.png'
 BOARD_FOLDER = 'tensorboard'
 VALIDATION = 'validation_miou_'
 """Columns that begin so are mIoU in percent, those after `step` without it are losses."""
@@ -37,7 +36,6 @@ class RunLog:
             if new:
                 writer.writeheader()
             writer.writerow({key: f'{value:.6g}' for key, value in row.items()})
-        draw_curves(self.run)
         self._add_to_board(step, {'loss': losses, 'validation mIoU': miou})
 
     def _add_to_board(self, step: int, groups: Mapping[str, Mapping[str, float]]) -> None:
@@ -67,29 +65,6 @@ def forget_rows_after(run: Path, step: int) -> None:
     kept = io.StringIO(newline='')
     csv.writer(kept).writerows(row for row in rows if row[0] == 'step' or int(row[0]) <= step)
     write_text(path, kept.getvalue())
-
-
-def draw_curves(run: Path) -> None:
-    """Draw `metrics.csv` as `curves.png`: the losses, and the validation mIoU."""
-    from matplotlib.figure import Figure
-
-    with (run / METRICS_FILE).open(newline='') as stream:
-        rows = list(csv.DictReader(stream))
-    steps = [int(row['step']) for row in rows]
-    figure = Figure(figsize=(11, 4.5), layout='constrained')
-    losses, miou = figure.subplots(1, 2)
-    for name in list(rows[0])[1:]:
-        axes = miou if name.startswith(VALIDATION) else losses
-        label = name.removeprefix(VALIDATION).replace('_', ' ')
-        axes.plot(steps, [float(row[name]) for row in rows], marker='.', label=label)
-    losses.set(title='weighted losses', xlabel='step', ylim=(0, None))
-    miou.set(title='validation mIoU', xlabel='step', ylabel='%')
-    for axes in (losses, miou):
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize='small')
-    temporary = run / f'{CURVES_FILE}.partial'
-    figure.savefig(temporary, format='png', dpi=110)
-    os.replace(temporary, run / CURVES_FILE)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""mIoU of a network in training, on whole images at the network's input size."""
+"""Masks and mIoU of a network in training, on whole images at the network's input size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from crodino_core.labels import UNLABELLED
+from crodino_core.learning import processes
 from crodino_core.modality import Modality
 from crodino_core.rgbd_folder import RgbdSample
 
@@ -19,34 +20,50 @@ ImageReader = Callable[[RgbdSample, tuple[int, int]], Tensor]
 """Turns a sample into what a network takes, C x H x W at the height and width given."""
 
 
-@torch.no_grad()
-def mean_iou(
+def confusion(
     network: nn.Module,
     read: ImageReader,
     samples: Sequence[RgbdSample],
     input_size: tuple[int, int],
     batch_size: int = 4,
-) -> float:
-    """Return the mIoU in percent over the classes that occur.
+) -> Tensor:
+    """Count pixels by true and predicted class, int64 [K, K]; rows are the ground truth.
+
+    Of several processes each takes its share of the samples and gets the counts of all.
 
     :param samples: images of one size.
     """
     device = next(network.parameters()).device
     classes = network.decoder.classify.out_channels  # type: ignore[union-attr]
-    confusion = MulticlassConfusionMatrix(classes, ignore_index=UNLABELLED).to(device)
+    counts = MulticlassConfusionMatrix(classes, ignore_index=UNLABELLED).to(device)
+    share = samples[processes.rank() :: processes.count()]
+    for start in range(0, len(share), batch_size):
+        batch = share[start : start + batch_size]
+        label = torch.from_numpy(np.stack([sample.label for sample in batch])).long()
+        counts.update(predict(network, read, batch, input_size), label.to(device))
+    return counts.compute()
+
+
+@torch.no_grad()
+def predict(
+    network: nn.Module, read: ImageReader, batch: Sequence[RgbdSample], input_size: tuple[int, int]
+) -> Tensor:
+    """Return the classes of a few samples of one size, int64 B x H x W at the samples' size."""
+    device = next(network.parameters()).device
     training = network.training
     network.eval()
-    for start in range(0, len(samples), batch_size):
-        batch = samples[start : start + batch_size]
-        images = torch.stack([read(sample, input_size) for sample in batch])
-        label = torch.from_numpy(np.stack([sample.label for sample in batch])).long()
-        logits = network(images.to(device).contiguous(memory_format=torch.channels_last))
-        logits = functional.interpolate(
-            logits.float(), label.shape[-2:], mode='bilinear', align_corners=False
-        )
-        confusion.update(logits.argmax(1), label.to(device))
+    images = torch.stack([read(sample, input_size) for sample in batch])
+    logits = network(images.to(device).contiguous(memory_format=torch.channels_last))
     network.train(training)
-    matrix = confusion.compute().double()
+    logits = functional.interpolate(
+        logits.float(), batch[0].label.shape, mode='bilinear', align_corners=False
+    )
+    return logits.argmax(1)
+
+
+def mean_iou(confusion: Tensor) -> float:
+    """Return the mIoU in percent over the classes that occur in truth or prediction."""
+    matrix = confusion.double()
     hits = matrix.diag()
     union = matrix.sum(0) + matrix.sum(1) - hits
     return float(100 * (hits[union > 0] / union[union > 0]).mean())

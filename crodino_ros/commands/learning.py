@@ -1,4 +1,4 @@
-"""`crodino train`, `evaluate` and `export`. Torch is imported only where it is needed."""
+"""`crodino train` and `evaluate`. Torch is imported only where it is needed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from rich.table import Table
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError
-from crodino_core.evaluation.evaluate import evaluate_bundle
+from crodino_core.evaluation.evaluate import evaluate_bundle, needs_logits
 from crodino_core.rgbd_folder import RgbdFolder
-from crodino_core.runtime.arbiter import FUSING
 from crodino_core.runtime.engines import load_engines
+from crodino_core.variants import FLOAT32, parse_resolution
 from crodino_ros.commands.options import (
     EngineOption,
     JsonOption,
     ModelOption,
+    PrecisionOption,
+    ResolutionOption,
     ThreadsOption,
     console,
     default_model,
@@ -37,38 +39,18 @@ def train(
     resume: Annotated[bool, typer.Option('--resume', help='Go on where the run stopped.')] = False,
 ) -> None:
     """Train the networks of both modalities together."""
-    _require_training()
+    require_training()
+    from crodino_core.learning import processes
     from crodino_core.learning.config import load_config
     from crodino_core.learning.train import train as run_training
 
     settings = load_config(config, overrides or [])
     run = out or Path('runs') / settings.name
     best = run_training(settings, run, resume)
+    if not processes.is_first():
+        return
     scores = ', '.join(f'{name} {score:.1f}' for name, score in best.items())
     console.print(f'best validation mIoU: {scores}\nnext: crodino export {run} --out models/NAME')
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help='Folder of a training run.')],
-    out: Annotated[Path, typer.Option('--out', help='Bundle folder to make.')],
-    data: Annotated[
-        Path | None,
-        typer.Option('--data', help='Data set folder whose test split the bundle is scored on.'),
-    ] = None,
-    split: Annotated[str, typer.Option('--split')] = 'test',
-) -> None:
-    """Write a training run's networks as a model bundle, checked against torch."""
-    _require_training()
-    from crodino_core.learning.export import export_run
-
-    bundle = export_run(run, out)
-    if data is not None:
-        report = _evaluate(bundle, data, split, 'clean')
-        scores = {name: round(figures['miou'], 2) for name, figures in report['scores'].items()}
-        bundle = bundle.with_scores({f'{split}_miou': {'data': report['data'], **scores}})
-    console.print(f'bundle: {out}', soft_wrap=True)
-    for name, value in bundle.scores.items():
-        console.print(f'  {name}: {value}', markup=False)
 
 
 def evaluate(
@@ -80,19 +62,26 @@ def evaluate(
         str, typer.Option(help='What serves both sensors in emm: prefer, average or best.')
     ] = 'prefer',
     engine: EngineOption = 'auto',
+    precision: PrecisionOption = FLOAT32,
+    resolution: ResolutionOption = '',
     threads: ThreadsOption = None,
+    confusion: Annotated[
+        bool, typer.Option('--confusion', help='Show what is taken for what (always in --json).')
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a bundle on a data set, whole or with a modality missing or noisy."""
-    bundle = ModelBundle.load(model or default_model())
-    report = _evaluate(bundle, data, split, protocol, policy, engine, threads)
+    bundle = ModelBundle.load(model or default_model(), precision, parse_resolution(resolution))
+    report = score_bundle(bundle, data, split, protocol, policy, engine, threads)
     if as_json:
         print_json(report)
-    else:
-        _print_report(report)
+        return
+    _print_report(report)
+    for state in report['scores'] if confusion else ():
+        _print_confusion(report, state)
 
 
-def _evaluate(
+def score_bundle(
     bundle: ModelBundle,
     data: Path,
     split: str,
@@ -101,8 +90,9 @@ def _evaluate(
     engine: str = 'auto',
     threads: int | None = None,
 ) -> dict[str, Any]:
+    """Score a bundle's chosen networks by a protocol; see `evaluate_bundle`."""
     folder = RgbdFolder(data)
-    loaded = load_engines(bundle, engine, threads, logits=policy in FUSING)
+    loaded = load_engines(bundle, engine, threads, logits=needs_logits(protocol, policy))
     report = evaluate_bundle(bundle, loaded.engines, folder, split, protocol, policy=policy)
     return report | {'engine': loaded.describe()}
 
@@ -116,19 +106,35 @@ def _print_report(report: dict[str, Any]) -> None:
     table = Table('', *states, title=title)
     for key in ('miou', 'pixel_accuracy', 'mean_class_accuracy'):
         table.add_row(key.replace('_', ' '), *(_percent(s[key]) for s in states.values()))
-    table.add_section()
-    for name in report['classes']:
-        table.add_row(name, *(_percent(s['iou'][name]) for s in states.values()))
+    for key, words in (('iou', 'IoU'), ('accuracy', 'accuracy')):
+        table.add_section()
+        for name in report['classes']:
+            table.add_row(f'{words} {name}', *(_percent(s[key][name]) for s in states.values()))
     console.print(table)
     for key, value in report['summary'].items():
         console.print(f'{key.replace("_", " ")}: {_percent(value)}')
+
+
+def _print_confusion(report: dict[str, Any], state: str) -> None:
+    """Print where the pixels of each class went, percent of the class; `-` below a half."""
+    numbers = [str(index) for index in range(len(report['classes']))]
+    table = Table('%', *numbers, 'none', title=f'{state}: predicted', padding=(0, 0))
+    counts = report['scores'][state]['confusion']
+    for number, name, row in zip(numbers, report['classes'], counts, strict=True):
+        shares = [round(100 * count / max(1, sum(row))) for count in row]
+        table.add_row(f'{number} {name}', *(str(share) if share else '-' for share in shares))
+    console.print(table)
 
 
 def _percent(value: float | None) -> str:
     return '-' if value is None else f'{value:.1f}'
 
 
-def _require_training() -> None:
+def require_training() -> None:
+    """Refuse to go on where the training tools are not installed.
+
+    :raises CrodinoError: says which, and how to get them.
+    """
     missing = [
         name for name in ('torch', 'torchvision', 'torchmetrics', 'pydantic', 'onnx')
         if importlib.util.find_spec(name) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,14 +22,16 @@ class DeepLabV3PlusDecoder(nn.Module):
         classes: int,
         channels: int = 256,
         separable: bool = False,
+        dropout: float = 0.1,
     ) -> None:
         """Build the decoder.
 
         :param channels: width of ASPP and of the decoder.
         :param separable: depthwise separable 3x3 convolutions (the real-time variant).
+        :param dropout: share of ASPP's output that is dropped in training.
         """
         super().__init__()
-        self.aspp = ASPP(in_channels, channels, separable)
+        self.aspp = ASPP(in_channels, channels, separable, dropout)
         self.skip = _convolution(skip_channels, SKIP_CHANNELS, kernel=1)
         self.fuse = nn.Sequential(
             _convolution(channels + SKIP_CHANNELS, channels, separable=separable),
@@ -42,11 +46,31 @@ class DeepLabV3PlusDecoder(nn.Module):
         )
         return self.classify(self.fuse(torch.cat([context, self.skip(skip)], 1)))
 
+    def decode_variants(self, variants: Tensor, common: Tensor, skip: Tensor) -> Tensor:
+        """Decode several variants of the first channels that have all the rest in common.
+
+        The same as `forward` on features whose `common` part and skip are repeated, but for
+        rounding; what is in common goes through the linear layers once.
+
+        :param variants: nB x C1 x H/16 x W/16, n variants one after the other.
+        :param common: B x C2 x H/16 x W/16, the last channels of every variant's features.
+        :param skip: B x skip_channels x H/4 x W/4.
+        :return: logits nB x K x H/4 x W/4.
+        """
+        context = functional.interpolate(
+            self.aspp.forward_variants(variants, common),
+            skip.shape[-2:],
+            mode='bilinear',
+            align_corners=False,
+        )
+        first, second = self.fuse
+        return self.classify(second(_convolve_variants(first, context, self.skip(skip))))
+
 
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: a 1x1, three dilated 3x3 and image pooling."""
 
-    def __init__(self, in_channels: int, channels: int, separable: bool) -> None:
+    def __init__(self, in_channels: int, channels: int, separable: bool, dropout: float) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             [_convolution(in_channels, channels, kernel=1)]
@@ -60,13 +84,28 @@ class ASPP(nn.Module):
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_channels, channels, 1), nn.ReLU()
         )
         self.project = nn.Sequential(
-            _convolution((len(ASPP_RATES) + 2) * channels, channels, kernel=1), nn.Dropout(0.1)
+            _convolution((len(ASPP_RATES) + 2) * channels, channels, kernel=1),
+            nn.Dropout(dropout),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map B x C x h x w to B x channels x h x w."""
-        pooled = self.pool(x).expand(-1, -1, *x.shape[-2:])
-        return self.project(torch.cat([branch(x) for branch in self.branches] + [pooled], 1))
+        return self._project([branch(x) for branch in self.branches], self.pool(x))
+
+    def forward_variants(self, variants: Tensor, common: Tensor) -> Tensor:
+        """Map nB x C1 x h x w and B x C2 x h x w to nB x channels x h x w.
+
+        See `DeepLabV3PlusDecoder.decode_variants`.
+        """
+        mean = common.mean((2, 3), keepdim=True).repeat(len(variants) // len(common), 1, 1, 1)
+        pooled = self.pool(torch.cat([variants.mean((2, 3), keepdim=True), mean], 1))
+        return self._project(
+            [_convolve_variants(branch, variants, common) for branch in self.branches], pooled
+        )
+
+    def _project(self, branches: list[Tensor], pooled: Tensor) -> Tensor:
+        everywhere = pooled.expand(-1, -1, *branches[0].shape[-2:])
+        return self.project(torch.cat([*branches, everywhere], 1))
 
 
 class AuxiliaryDecoder(nn.Module):
@@ -98,3 +137,36 @@ def _convolution(
             nn.Conv2d(in_channels, channels, 1, bias=False),
         ]
     return nn.Sequential(*convolutions, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+
+
+def _convolve_variants(layers: nn.Sequential, variants: Tensor, common: Tensor) -> Tensor:
+    """Return `layers(cat([variants, common repeated], 1))` of a `_convolution`.
+
+    A convolution of two groups of channels is the sum of the convolutions of each, so that
+    `common` is convolved once for all variants.
+    """
+    *convolutions, norm, activation = layers
+    of_variants = _convolve_part(convolutions, variants, first=0)
+    of_common = _convolve_part(convolutions, common, first=variants.shape[1])
+    count = len(variants) // len(common)
+    # Not a sum that broadcasts: its gradient is reduced over planes, which takes longer.
+    return activation(norm(of_variants + torch.cat([of_common] * count)))
+
+
+def _convolve_part(convolutions: Sequence[nn.Module], part: Tensor, first: int) -> Tensor:
+    """Apply the convolutions to the input channels from `first` on, as if the others were 0."""
+    channels = slice(first, first + part.shape[1])
+    for convolution in convolutions:
+        assert isinstance(convolution, nn.Conv2d)
+        depthwise = convolution.groups > 1
+        weight = convolution.weight[channels] if depthwise else convolution.weight[:, channels]
+        part = functional.conv2d(
+            part,
+            weight,
+            None,
+            convolution.stride,
+            convolution.padding,
+            convolution.dilation,
+            part.shape[1] if depthwise else 1,
+        )
+    return part

@@ -82,17 +82,19 @@ def _classifier(backbone: str, weights: str | None) -> nn.Module:
             f'{backbone} is not a torchvision classification model; '
             'mobilenet_v2, mobilenet_v3_large, resnet18, resnet34 and resnet50 are'
         )
+    model = torchvision.models.get_model(backbone, weights=None)
+    if weights is None:
+        return model
     if weights == 'imagenet':
         try:
-            return torchvision.models.get_model(backbone, weights='DEFAULT')
+            best = torchvision.models.get_model_weights(backbone).DEFAULT  # type: ignore[attr-defined]
+            model.load_state_dict(best.get_state_dict(check_hash=True, weights_only=True))
+            return model
         except (URLError, OSError, RuntimeError) as error:
             raise CrodinoError(
                 f'the ImageNet weights of {backbone} cannot be downloaded: {error}; give the '
                 'path of a state dict instead'
             ) from error
-    model = torchvision.models.get_model(backbone, weights=None)
-    if weights is None:
-        return model
     path = Path(weights)
     if not path.is_file():
         raise CrodinoError(

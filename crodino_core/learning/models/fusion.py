@@ -30,6 +30,7 @@ class FusionNetwork(nn.Module):
             architecture.classes,
             architecture.decoder_channels,
             architecture.separable,
+            architecture.dropout,
         )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ class Architecture:
     """Channels of each half after a projection; `halves` takes what the encoder has."""
     decoder_channels: int = 128
     separable: bool = True
+    dropout: float = 0.1
     rgb_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     rgb_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     depth_range: tuple[float, float] = (0.1, 10.0)
@@ -93,6 +94,7 @@ class ModalityNetwork(nn.Module):
             architecture.classes,
             architecture.decoder_channels,
             architecture.separable,
+            architecture.dropout,
         )
 
     def encode(self, image: Tensor) -> Features:
@@ -104,6 +106,10 @@ class ModalityNetwork(nn.Module):
     def decode(self, invariant: Tensor, specific: Tensor, skip: Tensor) -> Tensor:
         """Return the logits Dec_m(cat(Z_inv, Z_spe)), B x K x H/4 x W/4."""
         return self.decoder(torch.cat([invariant, specific], 1), skip)
+
+    def decode_variants(self, invariants: Tensor, specific: Tensor, skip: Tensor) -> Tensor:
+        """Decode n variants of Z_inv, nB x C x h x w, with one Z_spe and one skip (B each)."""
+        return self.decoder.decode_variants(invariants, specific, skip)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits B x K x H/4 x W/4 of one image batch, see `encode`."""

@@ -1,0 +1,240 @@
+"""The state of a training run, and one step of it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from crodino_core.errors import CrodinoError
+from crodino_core.labels import LabelSet
+from crodino_core.learning import checkpoint, processes, run_pictures
+from crodino_core.learning.config import TrainConfig
+from crodino_core.learning.methods import Method, Part, make_method
+from crodino_core.learning.models.twin import Architecture
+from crodino_core.learning.optimiser import learning_rate_factor, make_optimiser, move_average
+from crodino_core.learning.run_log import RunLog
+from crodino_core.learning.validate import confusion, mean_iou, predict
+from crodino_core.progress import progress_bar
+from crodino_core.rgbd_folder import RgbdSample
+
+SHOWN_SAMPLES = 4
+"""Validation samples in predictions.png."""
+
+
+class Trainer:
+    """The state of a run: networks, averaged weights, optimiser, step."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        labels: LabelSet,
+        run: Path,
+        device: torch.device | None = None,
+    ) -> None:
+        self.config = config
+        self.labels = labels
+        self.run = run
+        self.log = RunLog(run)
+        self.device = device or processes.choose_device(config.device)
+        self.architecture = architecture_of(config, len(labels))
+        self.method = make_method(config, labels, self.device)
+        twin = self.method.build(self.architecture, config.model.weights)
+        # Convolutions on channels-last tensors are quicker on CPUs and on tensor cores alike.
+        twin = twin.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.twin = processes.with_global_batch_norm(twin, self.device)
+        self.average = copy.deepcopy(self.twin).requires_grad_(False)
+        self.objective = processes.with_mean_gradients(Objective(self.method, self.twin))
+        self.optimiser = make_optimiser(self.twin, config.optimiser)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda step: learning_rate_factor(step, config.optimiser)
+        )
+        self.step = 0
+        self.best = {part.name: 0.0 for part in self.method.parts(self.average) if part.kept}
+
+    def fit(self, batches: Iterator[dict[str, Tensor]], validation: list[RgbdSample]) -> None:
+        """Train from the current step to the last."""
+        steps = self.config.optimiser.steps
+        with progress_bar() as bar:
+            bar.disable = not processes.is_first()
+            task = bar.add_task('training', total=steps, completed=self.step)
+            for batch in batches:
+                losses = self.train_step(batch)
+                best = ' '.join(f'{m} {score:.1f}' for m, score in self.best.items())
+                text = f'training: loss {sum(losses.values()):.3f}, best mIoU {best}'
+                bar.update(task, advance=1, description=text)
+                if self.step % self.config.validate_every == 0 or self.step == steps:
+                    self.validate(validation, losses)
+        self.log.close()
+
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        """Take one optimiser step; return the losses by name."""
+        self.twin.train()
+        batch = {
+            name: value.to(self.device, non_blocking=True)
+            if value.ndim != 4
+            else value.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            for name, value in batch.items()
+        }
+        settings = self.config.optimiser
+        if settings.precision == 'bfloat16':
+            # Autocast begins at the first convolution, an engine in bfloat16 at the metres.
+            batch['depth'] = batch['depth'].bfloat16().float()
+        with self._precision():
+            losses = self.objective(batch)
+        total = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total):
+            self._stop({name: value for name, value in losses.items() if not value.isfinite()})
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        for learner in self.method.learners(self.twin):
+            norm = nn.utils.clip_grad_norm_(learner.parameters(), settings.clip_norm)
+            if not torch.isfinite(norm):
+                self._stop({'the norm of the gradient': norm})
+        self.optimiser.step()
+        self.schedule.step()
+        self.step += 1
+        # A short run should not be averaged with its random start: the decay grows with the step.
+        decay = min(settings.ema, (1 + self.step) / (10 + self.step))
+        move_average(self.average, self.twin, decay)
+        return {name: value.item() for name, value in losses.items()}
+
+    def _stop(self, found: dict[str, Tensor]) -> NoReturn:
+        """End the run before a step that would spoil the networks."""
+        terms = ', '.join(f'{name} is {value.item()}' for name, value in found.items())
+        raise CrodinoError(
+            f'training stopped at step {self.step}: {terms}; what {self.run} holds of earlier '
+            'steps is good; a lower optimiser.learning_rate or precision float32 usually helps'
+        )
+
+    def validate(self, validation: list[RgbdSample], losses: dict[str, float]) -> None:
+        """Score the averaged networks, keep the best of each modality, write the state."""
+        size = self.config.data.input_size
+        parts = self.method.parts(self.average)
+        matrices = {}
+        for part in parts:
+            with self._precision():
+                matrices[part.name] = confusion(part.network, part.read, validation, size)
+        scores = {name: mean_iou(matrix) for name, matrix in matrices.items()}
+        better = [p for p in parts if p.kept and scores[p.name] >= self.best[p.name]]
+        self.best |= {part.name: scores[part.name] for part in better}
+        state = self.state()
+        mean_losses = processes.mean(torch.tensor(list(losses.values()), device=self.device))
+        if not processes.is_first():
+            return
+        for part in better:
+            self._save_best(part, scores[part.name])
+        try:
+            self.log.add(self.step, dict(zip(losses, mean_losses.tolist(), strict=True)), scores)
+            self._draw(parts, matrices, validation)
+        except OSError as error:
+            raise CrodinoError(
+                f'{self.run} cannot be written: {error}; {checkpoint.LAST} there, if any, is '
+                'whole: make room and resume the run'
+            ) from error
+        checkpoint.save(self.run / checkpoint.LAST, state)
+
+    def _save_best(self, part: Part, score: float) -> None:
+        facts = {
+            'step': self.step,
+            'validation_miou': score,
+            'name': self.config.name,
+            'input_size': list(self.config.data.input_size),
+        }
+        path = self.run / checkpoint.best_name(part.name)
+        checkpoint.save_best(path, part.network, self.architecture, self.labels, facts)
+
+    def _draw(
+        self, parts: list[Part], matrices: dict[str, Tensor], validation: list[RgbdSample]
+    ) -> None:
+        run_pictures.draw_curves(self.run)
+        counts = {name: matrix.cpu().numpy() for name, matrix in matrices.items()}
+        run_pictures.draw_confusion(self.run, self.step, counts, self.labels)
+        shown = validation[:: max(1, len(validation) // SHOWN_SAMPLES)][:SHOWN_SAMPLES]
+        masks = {}
+        for part in parts:
+            with self._precision():
+                mask = predict(part.network, part.read, shown, self.config.data.input_size)
+            masks[part.name] = mask.byte().cpu().numpy()
+        run_pictures.draw_predictions(self.run, shown, masks, self.labels)
+
+    def _precision(self) -> torch.autocast:
+        """Compute as configured; what is validated is what will be deployed."""
+        return torch.autocast(
+            self.device.type,
+            torch.bfloat16,
+            enabled=self.config.optimiser.precision == 'bfloat16',
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything an exact resume needs."""
+        return {
+            'step': self.step,
+            'twin': self.twin.state_dict(),
+            'average': self.average.state_dict(),
+            'optimiser': self.optimiser.state_dict(),
+            'schedule': self.schedule.state_dict(),
+            'best': dict(self.best),
+            'architecture': dataclasses.asdict(self.architecture),
+            'random': processes.collected(_random_state(self.device)),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up the state of an earlier run.
+
+        :raises CrodinoError: it is of another architecture.
+        """
+        last = self.run / checkpoint.LAST
+        checkpoint.check_architecture(state, self.architecture, last)
+        checkpoint.load_weights(self.twin, state['twin'], last)
+        checkpoint.load_weights(self.average, state['average'], last)
+        self.step = state['step']
+        self.optimiser.load_state_dict(state['optimiser'])
+        self.schedule.load_state_dict(state['schedule'])
+        self.best = dict(state['best'])
+        of_process = state['random'][processes.rank() :]
+        # Where there are more processes than before, the others go on with their own dropout.
+        if of_process:
+            torch.set_rng_state(of_process[0]['cpu'])
+            if self.device.type == 'cuda' and 'cuda' in of_process[0]:
+                torch.cuda.set_rng_state(of_process[0]['cuda'], self.device)
+
+
+class Objective(nn.Module):
+    """The losses of a method as one module, which is what DDP can share."""
+
+    def __init__(self, method: Method, model: nn.Module) -> None:
+        super().__init__()
+        self.method = method
+        self.model = model
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weighted losses of a batch by name."""
+        return self.method.losses(self.model, batch)
+
+
+def architecture_of(config: TrainConfig, classes: int) -> Architecture:
+    """Return the architecture a configuration asks for."""
+    model = config.model
+    return Architecture(
+        classes=classes,
+        backbone=model.backbone,
+        split=model.split,
+        split_channels=model.split_channels,
+        decoder_channels=model.decoder_channels,
+        separable=model.separable,
+        dropout=model.dropout,
+        depth_range=model.depth_range,
+    )
+
+
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    state = {'cpu': torch.get_rng_state()}
+    if device.type == 'cuda':
+        state['cuda'] = torch.cuda.get_rng_state(device)
+    return state
