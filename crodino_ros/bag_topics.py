@@ -82,6 +82,7 @@ def choose_topics(
     :param asked: topics by role, see `parse_topics`.
     :return: topics by role; `label` is absent if the bag has none.
     :raises CrodinoError: a topic is not in the bag, or holds no images.
+    :raises UsageError: two roles have the same topic.
     """
     chosen: dict[str, str] = {}
     for role in ROLES:
@@ -101,6 +102,12 @@ def choose_topics(
                 f'the {role} topic {topic} of {bag} holds {available[topic]}; '
                 f'{" or ".join(types)} was expected; {_listing(available)}'
             )
+        for other, taken in chosen.items():
+            if taken == topic:
+                raise UsageError(
+                    f'{topic} of {bag} cannot be both {other} and {role}; name another one with '
+                    f'--topics; {_listing(available)}'
+                )
         chosen[role] = topic
     return chosen
 

@@ -11,6 +11,8 @@ from crodino_ros.commands import (
     bench,
     calibration,
     data,
+    engine,
+    export,
     failures,
     learning,
     live,
@@ -30,10 +32,11 @@ app.command('segment')(live.segment)
 app.command('replay')(replay.replay)
 app.command('train')(learning.train)
 app.command('evaluate')(learning.evaluate)
-app.command('export')(learning.export)
+app.command('export')(export.export)
 app.command('calibrate')(calibration.calibrate)
 app.command('bench')(bench.bench)
 app.command('evaluate-failures')(failures.evaluate_failures)
+app.add_typer(engine.app, name='engine')
 app.add_typer(scenario.app, name='scenario')
 app.add_typer(data.app, name='data')
 
@@ -45,6 +48,12 @@ def main() -> None:
     except CrodinoError as error:
         print(f'crodino: {error}', file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # a disk that is full, a folder that is read-only
+        if error.filename is None:
+            raise
+        reason = error.strerror or type(error).__name__
+        print(f'crodino: {error.filename} cannot be used: {reason}', file=sys.stderr)
+        sys.exit(CrodinoError.exit_code)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class InferenceWorker:
         self._work = work
         self._on_error = on_error
         self._selection: Selection | None = None
-        self._preparations: deque[Callable[[], None]] = deque()
+        self._preparations: dict[Hashable, Callable[[], None]] = {}
+        self._prepared_last = False
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
@@ -45,10 +46,14 @@ class InferenceWorker:
             self._selection = selection
             self._changed.notify()
 
-    def prepare(self, preparation: Callable[[], None]) -> None:
-        """Run something in the worker's thread before the next selection."""
+    def prepare(self, key: Hashable, preparation: Callable[[], None]) -> None:
+        """Run something in the worker's thread before the next selection.
+
+        Only the newest preparation of a key is kept, and selections have their turn between two,
+        so that a sensor which changes all the time does not end the masks.
+        """
         with self._changed:
-            self._preparations.append(preparation)
+            self._preparations[key] = preparation
             self._changed.notify()
 
     def stop(self) -> None:
@@ -72,8 +77,10 @@ class InferenceWorker:
             )
             if self._stopping:
                 return None
-            if self._preparations:
-                return self._preparations.popleft()
+            waits = self._selection is not None
+            self._prepared_last = bool(self._preparations) and not (waits and self._prepared_last)
+            if self._prepared_last:
+                return self._preparations.pop(next(iter(self._preparations)))
             selection, self._selection = self._selection, None
             assert selection is not None
             return lambda: self._work(selection)

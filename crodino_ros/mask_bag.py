@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import yaml
 from rosbags.interfaces import (
     Qos,
     QosDurability,
@@ -72,13 +73,13 @@ class MaskBagWriter:
     :param path: the bag folder to make.
     :param start_ns: what the recording's clock counts from (`BagRecording.start_ns`).
     :param labels: classes of the masks, written once to `label_info`.
-    :raises CrodinoError: something that is not a bag lies at the path.
+    :raises CrodinoError: something that no earlier run has made lies at the path.
     """
 
     def __init__(self, path: str | Path, start_ns: int, labels: LabelSet | None = None) -> None:
         self.path = Path(path)
-        if self.path.exists() and not (self.path / 'metadata.yaml').is_file():
-            raise CrodinoError(f'{self.path} exists and is not a bag; name a new folder')
+        if self.path.exists() and not _is_mask_bag(self.path):
+            raise CrodinoError(f'{self.path} exists and is no bag of masks; name a new folder')
         self._start_ns = start_ns
         self._labels = labels
         self._make = MaskBagMessages()
@@ -204,6 +205,18 @@ class MaskBagWriter:
     def _write_now(self, topic: str, time_ns: int, message: Any) -> None:
         data = self._make.types.serialize_cdr(message, message.__msgtype__)
         self._writer.write(self._connections[topic], time_ns, data)
+
+
+def _is_mask_bag(path: Path) -> bool:
+    """Whether an earlier run made this folder, so that a new one may replace it."""
+    try:
+        content = yaml.safe_load((path / 'metadata.yaml').read_text(encoding='utf-8'))
+        topics = content['rosbag2_bagfile_information']['topics_with_message_count']
+        return TRUTH_TOPIC in {  # only a replay writes this one
+            topic['topic_metadata']['name'] for topic in topics
+        }
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return False
 
 
 def _qos(latched: bool = False) -> Qos:

@@ -68,22 +68,28 @@ class MaskStream:
             3600.0, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
         self._watchdog.cancel()
-        self._inputs = {
-            modality: SensorInput(
-                node,
+        self._inputs: dict[Modality, SensorInput] = {}
+        try:
+            self._begin()
+        except Exception:  # a QoS override or a remapped topic that makes no sense
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        for modality in Modality:
+            self._inputs[modality] = SensorInput(
+                self._node,
                 modality,
-                settings.transports[modality],
+                self.settings.transports[modality],
                 now=self._time.now,
                 on_frame=self._take,
                 on_damage=self._take_damage,
             )
-            for modality in Modality
-        }
-        outputs.announce_labels()
-        outputs.announce_modality(NONE)
+        self._outputs.announce_labels()
+        self._outputs.announce_modality(NONE)
         self._began = self._time.now()
-        segmenter.reset(self._began)
-        self.apply(settings)
+        self._segmenter.reset(self._began)
+        self.apply(self.settings)
 
     def close(self) -> None:
         """Subscribe to nothing and publish nothing any more."""
@@ -112,15 +118,17 @@ class MaskStream:
                 self._logs[modality].warning(hint)
                 self._told[modality] = hint
             self._hints[modality] = hint
+        self._outputs.warn_of_others()
         self._look()
 
     def _take(self, frame: Frame) -> None:
         selection = self._segmenter.observe(frame)
         sensor = self._segmenter.sensors[frame.modality]
         if sensor.state in USABLE and frame.size != self.sizes[frame.modality]:
-            self.sizes[frame.modality] = frame.size
-            engine = self._segmenter.engines[frame.modality]
-            self._worker.prepare(lambda: warm_up(engine, frame.modality, frame.size))
+            modality, size = frame.modality, frame.size  # not the frame: its pixels would wait too
+            self.sizes[modality] = size
+            engine = self._segmenter.engines[modality]
+            self._worker.prepare(modality, lambda: warm_up(engine, modality, size))
         self._go_on(selection)
 
     def _take_damage(self, modality: Modality, arrival: float, cause: str) -> None:
@@ -200,6 +208,8 @@ class MaskStream:
         self._segmenter.compare(selection)  # now that the mask is out
 
     def _inference_failed(self, error: Exception) -> None:
+        if not self._node.context.ok():  # interrupted: rclpy publishes no more
+            return
         self.error = ' '.join(str(error).split()) or type(error).__name__
         self._log.error(f'inference failed: {self.error}', throttle_duration_sec=5.0)
 

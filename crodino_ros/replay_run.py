@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crodino_core.bundle import ModelBundle
+from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.evaluation.inference_time import InferenceTime
 from crodino_core.evaluation.records import ReplayResult
 from crodino_core.evaluation.replay_setup import replay_with
@@ -17,6 +18,7 @@ from crodino_core.progress import progress_bar
 from crodino_core.runtime.arbiter import FUSING, Arbiter
 from crodino_core.runtime.engines import load_engines
 from crodino_core.runtime.quality import watch_for
+from crodino_core.variants import FLOAT32
 from crodino_ros.bags import BagRecording
 from crodino_ros.mask_bag import MaskBagWriter
 
@@ -33,6 +35,9 @@ class ReplaySettings:
     prefer: Modality = Modality.RGB
     when_none: str = 'silence'
     threads: int | None = None
+    precision: str = FLOAT32
+    resolution: tuple[int, int] | None = None
+    """Which of the bundle's networks, see `ModelBundle.choose`."""
     inference_time: InferenceTime = None
     """See `crodino_core.evaluation.replay.replay`."""
 
@@ -41,11 +46,20 @@ def replay_bag(bag: Path, settings: ReplaySettings, out: Path) -> ReplayResult:
     """Replay a bag and write its masks.
 
     :param out: folder for the mask bag `masks`; if the replay fails it is not made.
-    :raises CrodinoError: the bag, the bundle or the engine cannot be used.
+    :raises CrodinoError: the bag, the bundle, the engine or the folder cannot be used.
     """
+    masks = out / 'masks'
+    if masks.resolve() in (bag.resolve(), *bag.resolve().parents):
+        raise UsageError(f'{masks} is the bag itself, which the masks would replace; name another')
     is_new = not out.exists()
     try:
-        return _replay(bag, settings, out / 'masks')
+        out.mkdir(parents=True, exist_ok=True)  # what cannot be made is to be known now
+    except OSError as error:
+        raise CrodinoError(
+            f'the folder {out} cannot be made: {error.strerror or error}; name another with --out'
+        ) from error
+    try:
+        return _replay(bag, settings, masks)
     except BaseException:
         if is_new:
             with suppress(OSError):  # never made, or not empty: the first error is the one to say
@@ -55,7 +69,7 @@ def replay_bag(bag: Path, settings: ReplaySettings, out: Path) -> ReplayResult:
 
 def _replay(bag: Path, settings: ReplaySettings, masks: Path) -> ReplayResult:
     recording = BagRecording(bag, settings.topics)
-    bundle = ModelBundle.load(settings.model)
+    bundle = ModelBundle.load(settings.model, settings.precision, settings.resolution)
     # Before the networks: a wrong option is found at once.
     arbiter = Arbiter(settings.policy, settings.prefer, settings.when_none)
     watch_for(bundle, arbiter.policy)

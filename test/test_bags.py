@@ -210,7 +210,7 @@ def test_an_unsupported_encoding_ends_the_reading_with_its_topic(tmp_path):
     bag = tmp_path / 'bag'
     write_small_bag(bag, frames=2, topics={'depth': '/other'})
     with pytest.raises(CrodinoError, match=rf"topic {COLOR_TOPIC}: the depth encoding 'rgb8'"):
-        list(BagRecording(bag, {'rgb': COLOR_TOPIC, 'depth': COLOR_TOPIC}))
+        list(BagRecording(bag, {'rgb': '/other', 'depth': COLOR_TOPIC}))
 
 
 def test_a_message_that_cannot_be_decoded_is_an_item_and_a_warning(tmp_path):
@@ -291,7 +291,7 @@ def test_an_earlier_bag_is_replaced_but_nothing_else(tmp_path):
     shutil.rmtree(path)
     path.mkdir()
     (path / 'thesis.txt').write_text('important')
-    with pytest.raises(CrodinoError, match='is not a bag'):
+    with pytest.raises(CrodinoError, match='is no bag of masks'):
         MaskBagWriter(path, 0)
 
 

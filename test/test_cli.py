@@ -1,13 +1,18 @@
 """The command line as its users and their scripts see it."""
 
+import errno
 import json
+import os
+import shutil
 import sys
+import tempfile
 
 import pytest
 from small_bag import write_small_bag
 from tiny_bundle import make_tiny_bundle
 
 from crodino_ros import cli
+from crodino_ros.commands import failures
 
 
 @pytest.fixture(scope='module')
@@ -79,6 +84,15 @@ def test_a_replay_leaves_report_and_masks_in_a_folder_named_after_bag_and_scenar
     assert 'report.html' in out
 
 
+def test_a_model_may_be_given_by_the_name_it_ships_under(crodino, bag, bundle, monkeypatch):
+    share = bundle.parent / 'share'
+    (share / 'models').mkdir(parents=True)
+    (share / 'models' / 'tiny').symlink_to(bundle)
+    monkeypatch.setattr('crodino_core.resources.share_directory', lambda: share)
+    code, out, _ = crodino('replay', bag, '--model', 'tiny', '--json')
+    assert code == 0 and json.loads(out)['masks'] > 0
+
+
 def test_without_a_scenario_nothing_switches(crodino, bag, bundle):
     _, out, _ = crodino('replay', bag, '--model', bundle, '--json')
     summary = json.loads(out)
@@ -136,6 +150,9 @@ def test_bad_files_get_one_line_and_leave_nothing_behind(
         ('--engine', 'tensorflow', 'openvino'),
         ('--policy', 'best-of-three', 'prefer'),
         ('--topics', 'colour=/image', 'rgb'),
+        ('--topics', 'rgb=/camera/aligned_depth_to_color/image_raw', 'both rgb and depth'),
+        ('--scenario', '', 'camera_blackout'),
+        ('--inference-time', '1e99', '60000'),
     ],
 )
 def test_wrong_options_name_what_would_be_right_and_exit_with_2(
@@ -154,6 +171,49 @@ def test_topics_that_are_not_in_the_bag_are_answered_with_those_that_are(crodino
     line = assert_one_line(err)
     assert '/left/image' in line
     assert 'sensor_msgs/msg/Image' in line
+
+
+def test_masks_never_replace_a_bag_that_no_replay_has_made(crodino, bag, bundle, tmp_path):
+    mine = tmp_path / 'out' / 'masks'
+    shutil.copytree(bag, mine)
+    code, _, err = crodino('replay', bag, '--model', bundle, '--out', 'out')
+    assert code == 1
+    assert 'name a new folder' in assert_one_line(err)
+    code, _, err = crodino('replay', mine, '--model', bundle, '--out', 'out')
+    assert code == 2
+    assert 'the bag itself' in assert_one_line(err)
+    assert {file.name for file in mine.iterdir()} == {file.name for file in bag.iterdir()}
+    shutil.rmtree(mine)
+    for _ in range(2):  # an earlier result may be replaced
+        assert crodino('replay', bag, '--model', bundle, '--out', 'out')[0] == 0
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_before_the_work(crodino, bag, bundle, tmp_path):
+    (tmp_path / 'file').write_text('')
+    for out in ('file', 'file/below'):
+        code, _, err = crodino('replay', bag, '--model', bundle, '--out', out)
+        assert code == 1
+        assert 'name another with --out' in assert_one_line(err)
+
+
+def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_report(
+    crodino, bag, bundle, tmp_path, monkeypatch
+):
+    crodino('replay', bag, '--model', bundle, '--out', 'out')
+    for file in (tmp_path / 'out').glob('report.*'):
+        file.unlink()
+    mkstemp = tempfile.mkstemp
+
+    def no_room(prefix='', **options):
+        if 'report.html' in prefix:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'out/report.html')
+        return mkstemp(prefix=prefix, **options)
+
+    monkeypatch.setattr(tempfile, 'mkstemp', no_room)
+    code, _, err = crodino('replay', bag, '--model', bundle, '--out', 'out')
+    assert code == 1
+    assert 'out/report.html' in assert_one_line(err)
+    assert [file.name for file in (tmp_path / 'out').iterdir()] == ['masks']
 
 
 def test_an_engine_that_is_not_installed_is_named_with_the_way_to_install_it(
@@ -276,6 +336,16 @@ def test_a_plan_with_a_bag_that_is_not_there_does_the_rest_and_says_so(
     assert 'nowhere' in assert_one_line(err)
 
 
+def test_a_plan_that_is_stopped_says_how_to_go_on(crodino, bag, bundle, tmp_path, monkeypatch):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(failures, 'run_matrix', stop)
+    code, out, err = crodino('evaluate-failures', write_plan(tmp_path, bag, bundle))
+    assert (code, out) == (failures.INTERRUPTED, '')
+    assert 'run it again to go on' in err and 'Traceback' not in err
+
+
 def test_a_plan_with_an_unknown_key_runs_nothing(crodino, bag, bundle, tmp_path):
     plan = write_plan(tmp_path, bag, bundle)
     plan.write_text(plan.read_text() + 'policy: [prefer]\n')
@@ -292,3 +362,29 @@ def test_an_inference_time_is_an_option_of_replay(crodino, bag, bundle):
     code, _, err = crodino('replay', bag, '--model', bundle, '--inference-time', 'soon')
     assert code == 2
     assert 'measured' in assert_one_line(err)
+
+
+def test_a_labelled_bag_becomes_a_data_set_that_passes_the_check(crodino, bag, tmp_path):
+    code, out, _ = crodino('data', 'from-bag', bag, 'new', '--every', '10', '--split', 'val')
+
+    assert code == 0 and 'new: val 3 frames' in out
+    assert 'left: 27 labelled frames by --every' in out and 'crodino data check new' in out
+    assert crodino('data', 'check', tmp_path / 'new')[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (['from-bag', 'no_bag', 'new'], (1, 'there is no bag no_bag')),
+        (['import', 'potsdam', '.', 'new'], (1, 'top_potsdam_2_10_RGB.tif')),
+        (['import', 'potsdam', '.', 'new', '--val', '9_9'], (2, '9_9')),
+        (['import', 'midair', '.', 'new'], (1, 'color_left/trajectory_NNNN')),
+        (['import', 'nyudepth', '.', 'new', '--classes', '37'], (2, '40 and 13')),
+    ],
+)
+def test_a_source_that_cannot_be_converted_is_one_line(crodino, tmp_path, arguments, expected):
+    code, _, err = crodino('data', *arguments)
+
+    assert code == expected[0]
+    assert expected[1] in assert_one_line(err)
+    assert list(tmp_path.iterdir()) == []

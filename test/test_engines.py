@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,42 @@ def test_exact_means_float32(bundle):
 def test_openvino_does_not_pin_the_networks_of_several_processes_to_one_core(bundle):
     pytest.importorskip('openvino', reason='openvino is not installed')
     engine: Any = load_engines(bundle, 'openvino', threads=1).engines[Modality.RGB]
-    assert engine._request.get_compiled_model().get_property('ENABLE_CPU_PINNING') is False
+    (request,) = engine._requests.values()
+    assert request.get_compiled_model().get_property('ENABLE_CPU_PINNING') is False
+
+
+def test_two_sizes_in_turn_are_compiled_once_each(bundle):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    engine: Any = load_engines(bundle, 'openvino').engines[Modality.RGB]
+    for size in ((48, 64), (24, 32), (48, 64), (24, 32)):
+        assert engine.infer(np.zeros((*size, 3), np.uint8)).mask.shape == size
+    assert list(engine._requests) == [(48, 64), (24, 32)]
+    before = dict(engine._requests)
+    engine.prepare((48, 64))
+    assert all(engine._requests[size] is request for size, request in before.items())
+    engine.prepare((96, 128))
+    assert list(engine._requests) == [(48, 64), (96, 128)]
+
+
+def test_a_signal_is_survived_after_networks_were_freed(bundle):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    program = (
+        'import gc, os, signal, sys\n'
+        'from crodino_core.bundle import ModelBundle\n'
+        'from crodino_core.runtime.engines import load_engines\n'
+        'for _ in range(2):\n'
+        "    loaded = load_engines(ModelBundle.load(sys.argv[1]), 'openvino')\n"
+        '    for modality in list(loaded.engines):\n'  # in the order of loading
+        '        del loaded.engines[modality]\n'
+        '        gc.collect()\n'
+        'try:\n'
+        '    os.kill(os.getpid(), signal.SIGINT)\n'
+        'except KeyboardInterrupt:\n'
+        "    print('interrupted')\n"
+    )
+    command = [sys.executable, '-c', program, str(bundle.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, 'interrupted')
 
 
 def test_auto_takes_the_first_engine_that_works(bundle):
@@ -152,7 +189,9 @@ def test_auto_says_why_an_engine_was_passed_over(bundle, monkeypatch):
 
 def test_an_engine_that_is_not_installed_is_named_with_the_way_to_install_it(bundle, monkeypatch):
     hide(monkeypatch, 'onnx2torch')
-    with pytest.raises(CrodinoError, match=r'torch is not installed.*pip install (torch )?onnx2torch'):
+    with pytest.raises(
+        CrodinoError, match=r'torch is not installed.*pip install (torch )?onnx2torch'
+    ):
         load_engines(bundle, 'torch')
 
 

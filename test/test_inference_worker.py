@@ -70,10 +70,24 @@ def test_a_preparation_goes_before_the_selection_that_waits(bench):
     bench.worker.submit(first)
     bench.begun.get(timeout=PATIENCE)
     bench.worker.submit(second)
-    bench.worker.prepare(lambda: order.append(bench.begun.empty()))
+    bench.worker.prepare('rgb', lambda: order.append(bench.begun.empty()))
     bench.go_on.release()
     bench.begun.get(timeout=PATIENCE)
     assert order == [True]
+
+
+def test_preparations_that_never_end_do_not_end_the_masks(bench):
+    first, second = selections(2)
+    prepared: list[int] = []
+    bench.worker.submit(first)
+    bench.begun.get(timeout=PATIENCE)
+    for size in range(5):
+        bench.worker.prepare('rgb', lambda size=size: prepared.append(size))
+    bench.worker.prepare('depth', lambda: prepared.append(-1))
+    bench.worker.submit(second)
+    bench.go_on.release()
+    bench.begun.get(timeout=PATIENCE)
+    assert prepared == [4]  # the newest of its sensor; the other one waits its turn
 
 
 def test_percentiles_are_in_milliseconds():

@@ -1,6 +1,7 @@
 """The replay of a small bag through the real selector, with engines that know the answer."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +10,14 @@ from small_bag import LABELS, BandEngine, write_small_bag
 
 from crodino_core.errors import CrodinoError
 from crodino_core.evaluation.metrics import summarize
-from crodino_core.evaluation.recording import RecordedDamage, RecordedFrame, prefetch
+from crodino_core.evaluation.recording import (
+    RecordedDamage,
+    RecordedFrame,
+    RecordedLabel,
+    prefetch,
+)
 from crodino_core.evaluation.replay import replay
+from crodino_core.evaluation.report_words import truth_sentences
 from crodino_core.evaluation.scenario import FaultSpan, Moment, Scenario, load_scenario
 from crodino_core.modality import Modality
 from crodino_core.runtime.segmenter import FailoverSegmenter
@@ -197,6 +204,44 @@ def test_frames_that_change_their_size_are_said_and_served(tmp_path):
         'rgb frames change their size at 0.60 s, from 64x48 to 128x96' in w
         for w in summary['warnings']
     )
+
+
+def test_a_size_that_comes_back_is_said_once(tmp_path):
+    recording = BagRecording(write_small_bag(tmp_path / 'bag', frames=12, resize_from=6))
+    items = [item for item in recording if isinstance(item, RecordedFrame)]
+    small, large = items[:12], items[12:]
+    mixed = [item for pair in zip(small, large, strict=True) for item in pair]
+
+    class Mixed:
+        name, duration, labelled, warnings = 'mixed', recording.duration, False, ()
+
+        def __iter__(self):
+            for index, item in enumerate(mixed):
+                frame = replace(item.frame, arrival=index * 0.05, stamp_ns=index * 50_000_000)
+                yield RecordedFrame(frame)
+
+    told = [w for w in summarize(run(Mixed()))['warnings'] if 'change their size' in w]
+    assert len(told) == len(Modality)
+
+
+def test_a_recording_that_gives_no_mask_says_what_the_sensors_were(recording):
+    dead = [(m, 'drop', 0.0, None, {}) for m in Modality]
+    summary = summarize(run(recording, faults(*dead)))
+    assert summary['masks'] == 0
+    assert any('no mask was made: at the end, rgb not_received' in w for w in summary['warnings'])
+
+
+def test_labels_without_a_known_class_are_not_taken_for_missing_ones(recording):
+    class Unknown:
+        name, duration, labelled, warnings = 'unknown', recording.duration, True, ()
+
+        def __iter__(self):
+            for item in recording:
+                known = not isinstance(item, RecordedLabel)
+                yield item if known else replace(item, label=np.full_like(item.label, 200))
+
+    (told,) = truth_sentences(run(Unknown()))
+    assert 'none of the classes' in told
 
 
 def test_a_fault_after_the_end_is_said(recording):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -295,7 +296,7 @@ def test_a_failed_write_leaves_the_earlier_report_alone(
     def full_disk(source: str, target: Path) -> None:
         raise OSError('no space left on device')
 
-    monkeypatch.setattr(report.os, 'replace', full_disk)
+    monkeypatch.setattr(os, 'replace', full_disk)
     with pytest.raises(OSError, match='no space'):
         report.write_report(blackout(), tmp_path)
     assert (tmp_path / 'report.json').read_text() == before

@@ -120,9 +120,14 @@ def load_and_report_memory(model: str, height: str, width: str) -> None:
         frame = example_frame(m, (int(height), int(width)))
         for _ in range(WARM_UP):
             segmenter.infer(frame)
+    print(resident_mb())
+
+
+def resident_mb() -> float:
+    """Resident memory of this process, MB (10^6 bytes)."""
     status = Path('/proc/self/status').read_text()
     resident = next(line for line in status.splitlines() if line.startswith('VmRSS'))
-    print(int(resident.split()[1]) * 1024 / 1e6)
+    return int(resident.split()[1]) * 1024 / 1e6
 
 
 def _figures(engine: str, times: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -144,9 +149,9 @@ def _figures(engine: str, times: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _bare_openvino(path: Path, batch: np.ndarray, threads: int | None) -> Call:
-    import openvino as ov
+    from crodino_core.runtime.engines.openvino_engine import shared_core
 
-    core = ov.Core()
+    core = shared_core()
     model = core.read_model(path)
     model.reshape(list(batch.shape))
     config: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY'}

@@ -13,6 +13,7 @@ from crodino_core.evaluation.job_cluster import run_on_ray
 from crodino_core.evaluation.job_results import JobResults
 from crodino_core.evaluation.job_workers import JobFunction, Outcome, run_in_processes
 from crodino_core.evaluation.leaderboard import leaderboard_markdown, write_table
+from crodino_core.whole_files import write_whole
 
 JOBS_FOLDER, TABLE, LEADERBOARD = 'jobs', 'results.csv', 'leaderboard.md'
 
@@ -52,9 +53,8 @@ def run_matrix(
     finally:
         records = [record for job in jobs if (record := results.load(job)) is not None]
         write_table(records, out / TABLE)
-        (out / LEADERBOARD).write_text(
-            leaderboard_markdown(records, len(jobs), plan.description), encoding='utf-8'
-        )
+        board = leaderboard_markdown(records, len(jobs), plan.description)
+        write_whole({out / LEADERBOARD: board})
     return records
 
 

@@ -41,6 +41,7 @@ from crodino_core.evaluation.known_words import check_keys, nearest
 from crodino_core.evaluation.scenario import Scenario, load_scenario, scenario_names
 from crodino_core.modality import Modality
 from crodino_core.runtime.arbiter import Arbiter
+from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
 
 ALL = 'all'
 _KEYS = (
@@ -124,7 +125,7 @@ def load_plan(path: str | Path, default_bundle: Path) -> FailurePlan:
         policies=reader.entries(content, 'policies', reader.policy, ['prefer']),
         bundles=reader.entries(content, 'bundles', reader.bundle, [str(default_bundle.resolve())]),
         severities=reader.severities(content.get('severities')),
-        engine=str(content.get('engine', 'auto')),
+        engine=reader.engine(content.get('engine', AUTO)),
         inference_time=parse_inference_time(content.get('inference_time')),
         memory_mb=reader.memory_mb(content.get('memory_mb', DEFAULT_MEMORY_MB)),
     )
@@ -198,18 +199,24 @@ class _Reader:
                 f'{self._path}: scenarios is {value!r}; {ALL!r} or a list of names and files '
                 'was expected'
             )
-        found = [self._scenario(str(name)) for name in names]
+        found = [self._scenario(name, n) for n, name in enumerate(names, 1)]
         name, count = Counter(s.name if s else CLEAN for s in found).most_common(1)[0]
         if count > 1:
             raise UsageError(f'{self._path}: {count} scenarios are called {name!r}')
         return tuple(found)
 
-    def _scenario(self, name: str) -> Scenario | None:
+    def _scenario(self, name: Any, number: int) -> Scenario | None:
+        where = f'{self._path}: scenarios, entry {number}'
+        if not isinstance(name, str):
+            raise UsageError(f'{where} is {name!r}; the name of a scenario or a file expected')
         if name == CLEAN:
             return None
         if name.endswith(('.yaml', '.yml')):
             name = str(self._path.parent / name)
-        return load_scenario(name)
+        try:
+            return load_scenario(name)
+        except UsageError as error:
+            raise UsageError(f'{where}: {error}') from error
 
     def severities(self, value: Any) -> tuple[int | None, ...]:
         if value is None:
@@ -225,6 +232,12 @@ class _Reader:
                 '(slight) to 5 (worst) was expected'
             )
         return tuple(value)
+
+    def engine(self, value: Any) -> str:
+        known = [AUTO, *ENGINE_NAMES]
+        if value not in known:
+            raise UsageError(f'{self._path}: the engine is {value!r}{nearest(str(value), known)}')
+        return str(value)
 
     def memory_mb(self, value: Any) -> int:
         if type(value) is not int or value < 0:

@@ -17,6 +17,8 @@ MEASURED = 'measured'
 InferenceTime = float | str | None
 """Milliseconds, `MEASURED`, or None for none."""
 
+LONGEST_MS = 60_000
+
 _Work = TypeVar('_Work')
 
 
@@ -31,9 +33,10 @@ def parse_inference_time(value: object) -> InferenceTime:
         milliseconds = -1.0 if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         milliseconds = -1.0
-    if not 0 <= milliseconds < float('inf'):
+    if not 0 <= milliseconds <= LONGEST_MS:
         raise UsageError(
-            f'the inference time is {value!r}; milliseconds (15) or {MEASURED!r} were expected'
+            f'the inference time is {value!r}; milliseconds (15, at most {LONGEST_MS}) or '
+            f'{MEASURED!r} were expected'
         )
     return milliseconds
 

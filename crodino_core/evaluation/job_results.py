@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from crodino_core.errors import CrodinoError
 from crodino_core.evaluation.failure_job import FailureJob
+from crodino_core.whole_files import write_whole
 
 DONE, FAILED = 'done', 'failed'
 
@@ -60,7 +60,4 @@ class JobResults:
             'error': error,
             'summary': summary,
         }
-        path = self.path(job)
-        temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-        temporary.write_text(json.dumps(record, allow_nan=False), encoding='utf-8')
-        temporary.replace(path)
+        write_whole({self.path(job): json.dumps(record, allow_nan=False)})

@@ -7,11 +7,14 @@ person can read it, and it needs no library of hundreds of megabytes on a robot.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from crodino_core.whole_files import write_whole
 
 Record = Mapping[str, Any]
 """A job's labels, `status`, `error` and `summary` (see `JobResults`)."""
@@ -50,12 +53,11 @@ def write_table(records: Iterable[Record], path: Path) -> None:
     """Write one row for each job, `LABELS` first, as CSV in one step."""
     rows = [as_row(record) for record in records]
     columns = list(rows[0]) if rows else list(LABELS)
-    temporary = path.with_name(f'.{path.name}.partial')
-    with temporary.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, columns, lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, columns, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole({path: text.getvalue()})
 
 
 def as_row(record: Record) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class _Run:
         self._reference = reference
         self._clock = clock
         self._start: float | None = None
-        self._sizes: dict[Modality, tuple[int, int]] = {}
+        self._sizes: dict[Modality, list[tuple[int, int]]] = {m: [] for m in Modality}
         self._prepared: dict[Modality, tuple[int, int]] = {}
         self._measured_s: dict[Modality, float] = dict.fromkeys(Modality, 0.0)
         self._masks = InferenceQueue(self._make)
@@ -196,6 +196,10 @@ class _Run:
         if self._clean_run is not None:
             self._clean_run.finish()
         complete(self.result)
+        if not self.result.outputs:
+            sensors = self._segmenter.sensors.values()
+            found = '; '.join(f'{s.modality} {s.state.value} {s.cause}'.strip() for s in sensors)
+            self.result.warnings.append(f'no mask was made: at the end, {found}')
         self.result.warnings += self._recording.warnings
         for failure in self.result.failures:
             if not failure.frames and failure.start_s <= self._recording.duration:
@@ -272,14 +276,15 @@ class _Run:
         return seconds
 
     def _note_size(self, frame: Frame, time_s: float) -> None:
-        known = self._sizes.get(frame.modality)
-        if known is not None and known != frame.size:
+        known = self._sizes[frame.modality]
+        if known and frame.size not in known:  # a size that comes back needs no second line
             self.result.warnings.append(
                 f'the {frame.modality} frames change their size at {time_s:.2f} s, from '
-                f'{known[1]}x{known[0]} to {frame.size[1]}x{frame.size[0]}; '
+                f'{known[-1][1]}x{known[-1][0]} to {frame.size[1]}x{frame.size[0]}; '
                 'the masks change with them'
             )
-        self._sizes[frame.modality] = frame.size
+        if frame.size not in known:
+            known.append(frame.size)
 
     def _seconds(self, now: float) -> float:
         if self._start is None:

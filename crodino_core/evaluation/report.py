@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from crodino_core.evaluation.report_film import ROWS, film
 from crodino_core.evaluation.report_markdown import as_text
 from crodino_core.evaluation.report_pictures import picture_groups
 from crodino_core.evaluation.report_words import headline, pooled_miou, sentences
+from crodino_core.whole_files import write_whole
 
 PAGE = 'report.html.jinja'
 MARKDOWN = 'report.md.jinja'
@@ -29,7 +28,7 @@ PICTURE_BUDGET = 3_600_000
 
 
 def write_report(result: ReplayResult, directory: str | Path) -> tuple[Path, Path]:
-    """Write `report.json`, `report.md` and `report.html`; each is whole or not there.
+    """Write `report.json`, `report.md` and `report.html`; all are whole or not there.
 
     :param directory: made if needed; earlier reports in it are replaced.
     :return: the paths of `report.json` and `report.html`.
@@ -39,9 +38,13 @@ def write_report(result: ReplayResult, directory: str | Path) -> tuple[Path, Pat
     around = environment()
     json_path, html_path = directory / 'report.json', directory / 'report.html'
     content = json.dumps(report_content(result, around), indent=1, allow_nan=False)
-    _write_atomically(json_path, content + '\n')
-    _write_atomically(directory / 'report.md', render_markdown(result, around))
-    _write_atomically(html_path, render(result, around))
+    write_whole(
+        {
+            json_path: content + '\n',
+            directory / 'report.md': render_markdown(result, around),
+            html_path: render(result, around),
+        }
+    )
     return json_path, html_path
 
 
@@ -130,16 +133,3 @@ def _aspect(result: ReplayResult) -> str:
         return '4 / 3'
     height, width = result.film[0].mask.shape[:2]
     return f'{width} / {height}'
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Write beside the target and rename."""
-    descriptor, name = tempfile.mkstemp(prefix=f'.{path.name}-', dir=path.parent)
-    try:
-        with os.fdopen(descriptor, 'w', encoding='utf-8') as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -62,6 +62,8 @@ def truth_sentences(result: ReplayResult) -> list[str]:
     if pooled_miou(result.phases) is not None or not result.outputs:
         return []
     if result.labels_seen:
+        if any(phase.scored for phase in result.phases):
+            return ['The ground truth labels of the recording hold none of the classes.']
         return ['No ground truth label of the recording belongs to the instant of a mask.']
     cost, equal = result.comparison, pooled_agreement(result.phases)
     if cost is None or equal is None:

@@ -15,11 +15,14 @@ from crodino_core.evaluation.report import write_report
 from crodino_core.evaluation.report_words import headline, sentences
 from crodino_core.evaluation.scenario import load_scenario
 from crodino_core.modality import Modality
+from crodino_core.variants import FLOAT32, parse_resolution
 from crodino_ros.bag_topics import parse_topics
 from crodino_ros.commands.options import (
     EngineOption,
     JsonOption,
     ModelOption,
+    PrecisionOption,
+    ResolutionOption,
     ThreadsOption,
     console,
     default_model,
@@ -54,6 +57,8 @@ def replay(
     when_none: Annotated[
         str, typer.Option(help='silence or void when no sensor is usable.')
     ] = 'silence',
+    precision: PrecisionOption = FLOAT32,
+    resolution: ResolutionOption = '',
     threads: ThreadsOption = None,
     inference_time: Annotated[
         str | None,
@@ -67,13 +72,15 @@ def replay(
     """Replay a bag with sensor failures and report what became of the masks."""
     settings = ReplaySettings(
         model=model or default_model(),
-        scenario=load_scenario(scenario) if scenario else None,
+        scenario=None if scenario is None else load_scenario(scenario),
         engine=engine,
         topics=parse_topics(topics),
         policy=policy,
         prefer=prefer,
         when_none=when_none,
         threads=threads,
+        precision=precision,
+        resolution=parse_resolution(resolution),
         inference_time=parse_inference_time(inference_time),
     )
     out = out or Path(f'{bag.resolve().stem}-{scenario_name(settings)}')

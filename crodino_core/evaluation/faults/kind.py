@@ -119,7 +119,7 @@ class FaultKind:
             value = float(value)
         if type(value) is not type(default):
             raise UsageError(
-                f'{where}: {name} is {value!r}; a {type(default).__name__} was expected, '
+                f'{where}: {name} is {value!r}; {_TYPES[type(default)]} was expected, '
                 f'e.g. {default!r}'
             )
         if value == default:
