@@ -8,9 +8,6 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 DEMO_OUT ?= demo
-# In a process of their own: after tests that load OpenVINO they crash or hang. Seen when a child
-# process ends while torch's DataLoader handles SIGCHLD; the cause is not found yet.
-TRAINING_TESTS = test/test_methods.py test/test_train.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format clean
@@ -22,8 +19,7 @@ demo: $(VENV)/.runtime
 	@$(VENV)/bin/crodino demo --out $(DEMO_OUT)
 
 test: $(VENV)/.train
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(TRAINING_TESTS:%=--ignore=%)
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(TRAINING_TESTS)
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.check
 	@$(VENV)/bin/ruff check .
@@ -50,7 +46,7 @@ $(VENV)/.check: $(VENV)/.runtime
 
 $(VENV)/.train: $(VENV)/.check
 	@echo 'Installing torch and the training tools into $(VENV) (once, several minutes)'
-	@$(PIP) --editable '.[test,train]'
+	@$(PIP) --editable '.[test,train,data]'
 	@touch $@
 
 $(VENV)/bin/python:

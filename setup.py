@@ -27,6 +27,8 @@ RUNTIME = [
 ]
 EXTRAS = {
     'onnxruntime': ['onnx>=1.15', 'onnxruntime>=1.17'],
+    # TensorRT itself comes with JetPack, or as a wheel for the CUDA of the machine.
+    'tensorrt': ['cuda-python>=12', 'onnx>=1.15'],
     'torch': ['onnx>=1.15', 'onnx2torch>=1.5.13', 'torch>=2.1'],
     'train': [
         'matplotlib',
@@ -40,6 +42,7 @@ EXTRAS = {
         'torchmetrics>=1.0',
         'torchvision>=0.19',
     ],
+    'data': ['h5py>=3', 'scipy>=1.7'],  # MATLAB files, for crodino data import nyudepth
     'ray': ['ray>=2.9'],
     # The linters' minor releases change what they accept, so they are held.
     'test': [
@@ -89,6 +92,7 @@ setup(
             'segment_node = crodino_ros.segment_node:main',
             'fault_injector_node = crodino_ros.fault_injector_node:main',
             'bag_player_node = crodino_ros.bag_player_node:main',
+            'bag_starter_node = crodino_ros.bag_starter_node:main',
         ]
     },
     zip_safe=True,

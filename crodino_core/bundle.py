@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from crodino_core.bundle_description import read_fields, to_yaml
+from crodino_core.bundle_files import DESCRIPTION_FILE, check_digest, replacing, sha256_of
 from crodino_core.errors import CrodinoError
 from crodino_core.labels import LabelSet
 from crodino_core.modality import Modality
-
-DESCRIPTION_FILE = 'model.yaml'
+from crodino_core.variants import (
+    FLOAT32,
+    HOW_TO_MAKE,
+    Variant,
+    check_precision,
+    network_file,
+    resolution_name,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class ModelBundle:
     float32 [1, H, W, 1] in metres with 0 for invalid. Both return `mask` uint8 [1, H, W] and
     `confidence` uint8 [1, H, W] (255 = certain). Normalisation, the resize to `input_size` and
     back, softmax and argmax are inside the graphs.
+
+    A bundle may have further pairs of networks (`variants`); `input_size` and `sha256` are those
+    of the pair that was chosen.
     """
 
     path: Path
@@ -47,16 +54,30 @@ class ModelBundle:
     quality: Mapping[str, Any] = field(default_factory=dict)
     """What the confidence of each network says of its masks, see `runtime.quality`; empty where
     the bundle was not calibrated."""
+    precision: str = FLOAT32
+    """Of the chosen pair, one of `variants.PRECISIONS`."""
+    variants: tuple[Variant, ...] = ()
+    """The pairs besides the first one, which is in float32."""
+    whole: ModelBundle | None = field(default=None, repr=False, compare=False)
+    """With the first pair chosen, where another one was."""
 
     def onnx_path(self, modality: Modality) -> Path:
         """Path of the modality's network."""
-        return self.path / f'{modality}.onnx'
+        first_size = (self.whole or self).input_size
+        return self.path / network_file(modality, self.precision, self.input_size, first_size)
 
     @classmethod
-    def load(cls, path: str | Path) -> ModelBundle:
-        """Read a bundle and check the sha256 of each network.
+    def load(
+        cls,
+        path: str | Path,
+        precision: str = FLOAT32,
+        resolution: tuple[int, int] | None = None,
+    ) -> ModelBundle:
+        """Read a bundle, check the sha256 of each network, and choose a pair of them.
 
-        :raises CrodinoError: a file is missing or damaged, or a key of `model.yaml` is wrong.
+        :param precision, resolution: see `choose`.
+        :raises CrodinoError: a file is missing or damaged, a key of `model.yaml` is wrong, or
+            there is no such pair.
         """
         path = Path(path)
         description = path / DESCRIPTION_FILE
@@ -65,33 +86,53 @@ class ModelBundle:
                 f'{path} is not a model bundle: {DESCRIPTION_FILE} was expected in it; '
                 'make one with: crodino export RUN --out DIR'
             )
-        try:
-            content = yaml.safe_load(description.read_text())
-        except yaml.YAMLError as error:
-            raise CrodinoError(f'{description} is not YAML: {error}') from error
-        bundle = cls(path=path, **_parse(content, description))
+        bundle = cls(path=path, **read_fields(description))
         bundle.verify()
-        return bundle
+        return bundle.choose(precision, resolution)
+
+    def choose(
+        self, precision: str = FLOAT32, resolution: tuple[int, int] | None = None
+    ) -> ModelBundle:
+        """Return the bundle with another of its pairs of networks.
+
+        :param resolution: height and width the networks work at; None takes the first pair's.
+        :raises UsageError: the precision is unknown.
+        :raises CrodinoError: the bundle has no such pair.
+        """
+        check_precision(precision)
+        whole = self.whole or self
+        wanted = (precision, resolution or whole.input_size)
+        if wanted == (FLOAT32, whole.input_size):
+            return whole
+        for variant in whole.variants:
+            if wanted == (variant.precision, variant.input_size):
+                return dataclasses.replace(
+                    whole,
+                    precision=variant.precision,
+                    input_size=variant.input_size,
+                    sha256=variant.sha256,
+                    whole=whole,
+                )
+        raise CrodinoError(
+            f'the bundle {self.path} has no {precision} networks of {resolution_name(wanted[1])}; '
+            f'it has {", ".join(map(str, whole.pairs()))}; '
+            f'make them with: {HOW_TO_MAKE[precision]}'
+        )
+
+    def pairs(self) -> tuple[Variant, ...]:
+        """Return every pair of networks, the first one first."""
+        first = self.whole or self
+        return (Variant(FLOAT32, first.input_size, first.sha256), *first.variants)
 
     def verify(self) -> None:
         """Compare each network with its recorded sha256.
 
         :raises CrodinoError: a file is missing or its sha256 differs.
         """
-        for modality in Modality:
-            file = self.onnx_path(modality)
-            if not file.is_file():
-                raise CrodinoError(
-                    f'the bundle {self.path} lacks {file.name}; copy the whole folder again '
-                    'or export it anew'
-                )
-            found = sha256_of(file)
-            if found != self.sha256[modality]:
-                raise CrodinoError(
-                    f'{file} is damaged or was replaced: its sha256 is {found}, '
-                    f'{DESCRIPTION_FILE} says {self.sha256[modality]}; '
-                    'copy the bundle again or export it anew'
-                )
+        for variant in self.pairs():
+            for modality in Modality:
+                chosen = self.choose(variant.precision, variant.input_size)
+                check_digest(chosen.onnx_path(modality), variant.sha256[modality])
 
     @classmethod
     def save(
@@ -104,26 +145,41 @@ class ModelBundle:
         :param facts: the remaining fields of `ModelBundle` but `path` and `sha256`.
         """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        occupied = path.is_file() or (path.is_dir() and any(path.iterdir()))
-        if occupied and not (path / DESCRIPTION_FILE).is_file():
-            raise CrodinoError(
-                f'{path} exists and is not a model bundle; name a new folder for the bundle'
-            )
-        scratch = Path(tempfile.mkdtemp(prefix=f'.{path.name}-', dir=path.parent))
-        staging = scratch / 'new'
-        try:
-            staging.mkdir()
+        with replacing(path) as staging:
             for modality, source in networks.items():
                 shutil.copyfile(source, staging / f'{modality}.onnx')
             digests = {m: sha256_of(staging / f'{m}.onnx') for m in networks}
             bundle = cls(path=path, sha256=digests, **facts)
-            (staging / DESCRIPTION_FILE).write_text(bundle._description())
-            if path.exists():
-                path.rename(scratch / 'old')
-            staging.rename(path)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            (staging / DESCRIPTION_FILE).write_text(to_yaml(bundle))
+        return bundle
+
+    def with_variant(
+        self,
+        precision: str,
+        networks: Mapping[Modality, Path],
+        resolution: tuple[int, int] | None = None,
+        **facts: Any,
+    ) -> ModelBundle:
+        """Add a pair of networks to the bundle, also on disk and in one step.
+
+        An earlier pair of that precision and resolution is replaced.
+
+        :param networks: the ONNX file of each modality, copied into the folder.
+        :param resolution: height and width they work at; None: the first pair's.
+        :param facts: for `Variant.facts`.
+        """
+        whole = self.whole or self
+        size = resolution or whole.input_size
+        others = [v for v in whole.variants if (v.precision, v.input_size) != (precision, size)]
+        digests = {m: sha256_of(networks[m]) for m in Modality}
+        added = Variant(precision, size, digests, facts)
+        bundle = dataclasses.replace(whole, variants=(*others, added))
+        with replacing(self.path) as staging:
+            shutil.copytree(self.path, staging, dirs_exist_ok=True)
+            for m, source in networks.items():
+                name = network_file(m, precision, size, whole.input_size)
+                shutil.copyfile(source, staging / name)
+            (staging / DESCRIPTION_FILE).write_text(to_yaml(bundle))
         return bundle
 
     def with_scores(self, scores: Mapping[str, Any]) -> ModelBundle:
@@ -135,60 +191,9 @@ class ModelBundle:
         return self._rewritten(quality=quality)
 
     def _rewritten(self, **changes: Any) -> ModelBundle:
-        bundle = dataclasses.replace(self, **changes)
+        bundle = dataclasses.replace(self.whole or self, **changes)
         description = self.path / DESCRIPTION_FILE
         temporary = description.with_suffix('.partial')
-        temporary.write_text(bundle._description())
+        temporary.write_text(to_yaml(bundle))
         temporary.replace(description)
         return bundle
-
-    def _description(self) -> str:
-        content = {
-            'name': self.name,
-            'input': {'height': self.input_size[0], 'width': self.input_size[1]},
-            'resize': 'stretch',
-            'rgb': {'mean': list(self.rgb_mean), 'std': list(self.rgb_std)},
-            'depth': {'range_m': list(self.depth_range)},
-            'opset': self.opset,
-            'files': {
-                str(m): {'path': f'{m}.onnx', 'sha256': self.sha256[m]} for m in self.sha256
-            },
-            'trained_on': dict(self.trained_on),
-            'scores': dict(self.scores),
-            **({'quality': dict(self.quality)} if self.quality else {}),
-            'classes': self.labels.to_list(),
-        }
-        return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=99)
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open('rb') as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _parse(content: object, source: Path) -> dict[str, Any]:
-    """Turn the content of `model.yaml` into the fields of `ModelBundle`."""
-    if not isinstance(content, dict):
-        raise CrodinoError(f'{source}: a mapping was expected')
-    try:
-        return {
-            'name': str(content['name']),
-            'labels': LabelSet.from_list(content['classes'], str(source)),
-            'input_size': (int(content['input']['height']), int(content['input']['width'])),
-            'rgb_mean': tuple(float(v) for v in content['rgb']['mean']),
-            'rgb_std': tuple(float(v) for v in content['rgb']['std']),
-            'depth_range': tuple(float(v) for v in content['depth']['range_m']),
-            'opset': int(content['opset']),
-            'sha256': {m: str(content['files'][str(m)]['sha256']) for m in Modality},
-            'trained_on': content.get('trained_on') or {},
-            'scores': content.get('scores') or {},
-            'quality': content.get('quality') or {},
-        }
-    except KeyError as error:
-        raise CrodinoError(f'{source}: the key {error} is missing') from error
-    except (TypeError, ValueError) as error:
-        raise CrodinoError(f'{source}: {error}') from error

@@ -20,10 +20,11 @@ from crodino_core.modality import Modality
 from crodino_core.runtime.engines import load_engines
 from crodino_ros.bench_driver_node import RATE
 from crodino_ros.bench_node_figures import MaskSeen, Observed, figures, latency_percentiles
-from crodino_ros.live_demo import START_PATIENCE, node_process
+from crodino_ros.live_demo import START_PATIENCE
 from crodino_ros.mask_outputs import LATCHED, RELIABLE
 from crodino_ros.middleware import NATIVE, Node, SingleThreadedExecutor, rclpy
 from crodino_ros.middleware.msg import DiagnosticArray, Image
+from crodino_ros.node_process import NAMESPACE, check_running, node_process
 from crodino_ros.sensor_input import TOPICS
 
 TARGETS = {
@@ -60,7 +61,7 @@ class BenchMonitor(Node):
     """Listens to the node that is measured."""
 
     def __init__(self) -> None:
-        super().__init__('bench_monitor', namespace='/crodino_demo')
+        super().__init__('bench_monitor', namespace=NAMESPACE)
         self.seen = Observed()
         self.problem = ''
         self.create_subscription(Image, 'segmentation/mask', self._on_mask, RELIABLE)
@@ -152,8 +153,7 @@ def _observe(
         with node_process(module, arguments) as node:
 
             def listens() -> bool:
-                if node.poll() is not None:
-                    raise CrodinoError(f'{module} ended at once, with {node.returncode}')
+                check_running(**{module: node})
                 return bool(monitor.count_subscribers(topic))
 
             spin(START_PATIENCE, listens, lambda: None)

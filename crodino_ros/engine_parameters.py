@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crodino_core.runtime.engines import AUTO, ENGINE_NAMES, TensorRtSettings
+from crodino_core.variants import FLOAT32, PRECISIONS
 from crodino_ros.node_parameters import ParameterSpec
 
 COMPATIBLE = ('none', 'version', 'hardware', 'both')
@@ -19,6 +20,19 @@ ENGINE_PARAMETERS = (
         AUTO,
         'Inference engine; auto takes the first that works here and says which.',
         choices=(AUTO, *ENGINE_NAMES),
+        at_configure=True,
+    ),
+    ParameterSpec(
+        'precision',
+        FLOAT32,
+        "Of the model's networks; it must have them.",
+        choices=PRECISIONS,
+        at_configure=True,
+    ),
+    ParameterSpec(
+        'resolution',
+        '',
+        'HEIGHTxWIDTH that the networks work at, where the model has several; empty: its first.',
         at_configure=True,
     ),
     ParameterSpec(

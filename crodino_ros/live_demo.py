@@ -6,12 +6,8 @@ A player publishes the bundled sample as two drivers would, the fault injector p
 
 from __future__ import annotations
 
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,18 +19,18 @@ from rich.table import Table
 from crodino_core.errors import CrodinoError
 from crodino_core.modality import Modality
 from crodino_ros.bags import BagRecording
+from crodino_ros.engine_parameters import ENGINE_PARAMETERS
 from crodino_ros.mask_outputs import LATCHED, RELIABLE
 from crodino_ros.middleware import Node, SingleThreadedExecutor, rclpy
 from crodino_ros.middleware.msg import DiagnosticArray, Image, String
+from crodino_ros.node_parameters import check_choices
+from crodino_ros.node_process import NAMESPACE, check_running, node_process
 
-NAMESPACE = '/crodino_demo'
 SCENARIO = 'demo'
 START_PATIENCE = 60.0
 """Seconds for the node to load both networks."""
 PLAY_PATIENCE = 60.0
 """Seconds that player and injector may take to start, on top of the sample's own duration."""
-STOP_PATIENCE = 10.0
-"""Seconds for a process to stop when it is interrupted."""
 STYLES = {'ok': 'green', 'late': 'yellow', 'recovering': 'yellow'}
 
 
@@ -123,8 +119,11 @@ class Monitor(Node):
 def run_live_demo(bag: Path, model: Path, engine: str, console: Console) -> LiveFigures:
     """Play the sample live and show a table until it ends.
 
+    :raises UsageError: there is no such engine.
     :raises CrodinoError: a process of the demonstration failed.
+    :raises ExternalShutdownException: we were told to stop.
     """
+    check_choices(ENGINE_PARAMETERS, {'engine': engine})
     duration = BagRecording(bag).duration
     rclpy.init(args=[])
     try:
@@ -134,11 +133,12 @@ def run_live_demo(bag: Path, model: Path, engine: str, console: Console) -> Live
         # A table that is drawn anew belongs on a terminal; a log gets the last one only.
         with Live(console=console, auto_refresh=False, transient=False) as live:
 
-            def spin(patience: float, until: Any) -> None:
+            def spin(patience: float, until: Any, **running: subprocess.Popen[bytes]) -> None:
                 deadline = time.monotonic() + patience
                 while not until():
                     if monitor.problem:
                         raise CrodinoError(f'the segment node reports: {monitor.problem}')
+                    check_running(**running)
                     if time.monotonic() > deadline:
                         raise CrodinoError(
                             f'the live demonstration made no progress for {patience:.0f} s; '
@@ -147,13 +147,20 @@ def run_live_demo(bag: Path, model: Path, engine: str, console: Console) -> Live
                     executor.spin_once(timeout_sec=0.1)
                     live.update(monitor.table(), refresh=console.is_terminal)
 
-            with node_process('segment_node', _segment_arguments(model, engine)):
-                spin(START_PATIENCE, lambda: monitor.active)
+            with node_process('segment_node', _segment_arguments(model, engine)) as node:
+                spin(START_PATIENCE, lambda: monitor.active, segment_node=node)
                 with (
-                    node_process('fault_injector_node', _injector_arguments(duration)),
+                    node_process('fault_injector_node', _injector_arguments(duration)) as injector,
                     node_process('bag_player_node', _player_arguments(bag)) as player,
                 ):
-                    spin(duration + PLAY_PATIENCE, lambda: player.poll() is not None)
+                    spin(
+                        duration + PLAY_PATIENCE,
+                        lambda: player.poll() is not None,
+                        segment_node=node,
+                        fault_injector_node=injector,
+                    )
+                    if player.returncode != 0:
+                        check_running(bag_player_node=player)
         return monitor.figures
     finally:
         rclpy.try_shutdown()
@@ -174,20 +181,3 @@ def _player_arguments(bag: Path) -> list[str]:
     topics = ('color/image_raw/compressed', 'depth/image_rect/compressedDepth')
     remaps = [part for topic in topics for part in ('-r', f'{topic}:=input/{topic}')]
     return ['-p', f'bag:={bag.resolve()}', *remaps]
-
-
-@contextmanager
-def node_process(module: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a node beside us; it is gone when the block is left."""
-    command = [sys.executable, '-m', f'crodino_ros.{module}', '--ros-args']
-    command += ['-r', f'__ns:={NAMESPACE}', '--log-level', 'error', *arguments]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

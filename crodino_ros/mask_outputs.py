@@ -41,11 +41,17 @@ class MaskOutputs:
         self._modality: str | None = None
         self._refused: dict[str, str] = {}
         """What is to be said of a topic whose QoS did not suit somebody."""
-        self._mask = self._images('segmentation/mask')
-        self._confidence = self._images('segmentation/confidence')
-        self._overlay = self._images('segmentation/overlay')
-        self._label_info = self._latched(LabelInfo, 'segmentation/label_info')
-        self._active_modality = self._latched(String, 'segmentation/active_modality')
+        self._warned = False
+        self._publishers: list[Any] = []
+        try:
+            self._mask = self._images('segmentation/mask')
+            self._confidence = self._images('segmentation/confidence')
+            self._overlay = self._images('segmentation/overlay')
+            self._label_info = self._latched(LabelInfo, 'segmentation/label_info')
+            self._active_modality = self._latched(String, 'segmentation/active_modality')
+        except Exception:  # a QoS override or a remapped topic that makes no sense
+            self.close()
+            raise
 
     def wanted(self) -> bool:
         """Whether anybody listens to what needs inference."""
@@ -83,37 +89,50 @@ class MaskOutputs:
 
     def close(self) -> None:
         """Leave the topics."""
-        for publisher in self._publishers():
+        for publisher in self._publishers:
             self._node.destroy_lifecycle_publisher(publisher)
 
     def explain(self) -> str:
-        """Say who subscribes in vain; '' if nobody does."""
-        for publisher in self._publishers():
+        """Say who subscribes in vain, or publishes masks too; '' if nobody does."""
+        for publisher in self._publishers:
             refused = self._refused.get(publisher.topic_name, '')
             served = publisher.get_subscription_count()
             if refused and self._node.count_subscribers(publisher.topic_name) > served:
                 return refused
-        return ''
+        return self._others()
 
-    def _publishers(self) -> tuple[Any, ...]:
-        return (
-            *(self._mask, self._confidence, self._overlay),
-            *(self._label_info, self._active_modality),
-        )
+    def warn_of_others(self) -> None:
+        """Log once that somebody else publishes masks too."""
+        others = self._others()
+        if others and not self._warned:
+            self._warned = True
+            self._node.get_logger().warning(others)
+
+    def _others(self) -> str:
+        """Say that the masks of several publishers mix; '' if they do not."""
+        topic = self._mask.topic_name
+        count = self._node.count_publishers(topic)
+        if count < 2:
+            return ''
+        return f'{count} publishers mix on {topic}: give each node a namespace of its own'
 
     def _images(self, topic: str) -> Any:
-        return self._node.create_lifecycle_publisher(
+        return self._publisher(
             Image,
             topic,
             copy.copy(RELIABLE),  # rclpy writes the overrides into it
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            event_callbacks=self._noting_refusals(topic),
         )
 
     def _latched(self, kind: Any, topic: str) -> Any:
-        return self._node.create_lifecycle_publisher(
-            kind, topic, LATCHED, event_callbacks=self._noting_refusals(topic)
+        return self._publisher(kind, topic, LATCHED)
+
+    def _publisher(self, kind: Any, topic: str, qos: QoSProfile, **options: Any) -> Any:
+        made = self._node.create_lifecycle_publisher(
+            kind, topic, qos, event_callbacks=self._noting_refusals(topic), **options
         )
+        self._publishers.append(made)
+        return made
 
     def _noting_refusals(self, topic: str) -> PublisherEventCallbacks:
         topic = self._node.resolve_topic_name(topic)

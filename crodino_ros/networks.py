@@ -20,6 +20,8 @@ from crodino_ros.segment_settings import SegmentSettings
 
 Size = tuple[int, int]
 """Height and width."""
+Wish = tuple[SegmentSettings, dict[Modality, Size]]
+"""What `Networks.load` is given."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ class Networks:
         :param sizes: of the images to be expected; by default those of the settings.
         :param say: is told of such builds.
         :raises CrodinoError: the bundle is missing or damaged, not calibrated for the policy
-            `best`, or no engine works.
+            `best`, without networks of that precision and resolution, or no engine works.
         """
-        bundle = ModelBundle.load(model_path(settings.model))
+        bundle = ModelBundle.load(
+            model_path(settings.model), settings.precision, settings.resolution
+        )
         policy = settings.arbiter.policy
         watch_for(bundle, policy)  # before the networks: a wrong option is found at once
         fuses = policy in FUSING
@@ -67,8 +71,8 @@ class Networks:
         facts = self.loaded.describe()
         passed_over = [f'{n} was passed over: {why}' for n, why in self.loaded.passed_over.items()]
         line = (
-            f'model {self.bundle.name} ({len(self.bundle.labels)} classes) on {facts["name"]} '
-            f'{facts["version"]}, {facts["device"]}'
+            f'model {self.bundle.name} ({len(self.bundle.labels)} classes) in '
+            f'{self.bundle.precision} on {facts["name"]} {facts["version"]}, {facts["device"]}'
         )
         return '; '.join([line, *passed_over])
 
@@ -83,36 +87,72 @@ def warm_up(engine: Engine, modality: Modality, size: Size) -> None:
 class BackgroundLoad:
     """Loads networks in a thread of its own and hands them over in that of the callbacks.
 
-    :param take_over: called with the networks of the load that was started last.
+    There is one load at a time: until `cancel`, the settings that networks depend on are fixed.
+
+    :param take_over: called with the networks, unless the load was cancelled.
     """
 
     def __init__(self, node: Node, take_over: Callable[[Networks], None]) -> None:
         self._log = node.get_logger()
         self._take_over = take_over
-        self._number = 0
-        self._done: tuple[int, Networks] | None = None
+        self._lock = threading.Lock()
+        self._busy = False
+        self._wish: Wish | None = None
+        """What is loaded, or next where that was cancelled; None after it was handed over."""
+        self._done: tuple[Wish, Networks] | None = None
         self._guard = node.create_guard_condition(self._hand_over)
 
     def start(self, settings: SegmentSettings, sizes: Mapping[Modality, Size]) -> None:
-        """Begin to load; see `Networks.load`. A failure is logged."""
-        self._number += 1
-        task = (self._number, settings, dict(sizes))
-        threading.Thread(target=self._load, args=task, name='loading', daemon=True).start()
+        """Have networks loaded, unless they are already; see `Networks.load`.
+
+        A load that was cancelled ends first. A failure is logged.
+        """
+        with self._lock:
+            if self._wish is not None:
+                return
+            policy = settings.arbiter.policy
+            self._log.info(f'loading the networks anew for the policy {policy}')
+            self._wish = (settings, dict(sizes))
+            if not self._busy:
+                self._busy = True
+                threading.Thread(target=self._run, name='loading', daemon=True).start()
 
     def cancel(self) -> None:
         """Take nothing over any more."""
-        self._number += 1
+        with self._lock:
+            self._wish = None
 
-    def _load(self, number: int, settings: SegmentSettings, sizes: dict[Modality, Size]) -> None:
+    def _run(self) -> None:
+        loaded: Wish | None = None
+        while (wish := self._next(loaded)) is not None:
+            self._load(wish)
+            loaded = wish
+
+    def _next(self, loaded: Wish | None) -> Wish | None:
+        with self._lock:
+            wish = None if self._wish is loaded else self._wish
+            self._busy = wish is not None
+            return wish
+
+    def _load(self, wish: Wish) -> None:
+        networks = None
         try:
-            self._done = number, Networks.load(settings, sizes, self._log.info)
+            networks = Networks.load(*wish, self._log.info)
         except Exception as error:  # engines raise what they like; the loaded ones go on
             self._log.error(f'the networks cannot be loaded anew: {error}')
-            return
-        if number == self._number:
-            self._guard.trigger()
+        with self._lock:
+            if wish is not self._wish:
+                return
+            if networks is None:
+                self._wish = None  # it may be tried again
+            else:
+                self._done = wish, networks
+                self._guard.trigger()
 
     def _hand_over(self) -> None:
-        done, self._done = self._done, None
-        if done is not None and done[0] == self._number:
-            self._take_over(done[1])
+        with self._lock:
+            done, self._done = self._done, None
+            if done is None or done[0] is not self._wish:
+                return
+            self._wish = None
+        self._take_over(done[1])

@@ -44,6 +44,12 @@ def run_node(
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         get_logger('crodino').fatal(' '.join(str(error).split()))
         return UsageError.exit_code
+    except RuntimeError as error:  # rclpy's RCLError is one
+        if node is None and rclpy.ok():  # the domain, the name: what the node was started with
+            get_logger('crodino').fatal(' '.join(str(error).split()))
+            return UsageError.exit_code
+        if rclpy.ok():  # else a callback was interrupted, and could publish no more
+            raise
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:

@@ -34,6 +34,7 @@ from crodino_ros.networks import BackgroundLoad, Networks
 from crodino_ros.node_main import run_node
 from crodino_ros.node_parameters import declare, values
 from crodino_ros.segment_settings import PARAMETERS, SegmentSettings
+from crodino_ros.serving_log import NONE
 
 BRIEFLY = 0.1
 """Seconds between two reports at least, however fast the states change."""
@@ -44,11 +45,13 @@ class SegmentNode(LifecycleNode):
     """Carries parameters, transitions and diagnostics; `MaskStream` does the work."""
 
     def __init__(self, node_name: str = 'segment_node', **options: Any) -> None:
-        super().__init__(node_name, **options)
+        # Before anything can fail: a node that was made by half is destroyed too.
         self._networks: Networks | None = None
         self._segmenter: FailoverSegmenter | None = None
         self._outputs: MaskOutputs | None = None
         self._stream: MaskStream | None = None
+        self._reload: BackgroundLoad | None = None
+        super().__init__(node_name, **options)
         self._reload = BackgroundLoad(self, self._take_over)
         self._state, self._problem = 'unconfigured', ''
         self._ignored = declare(self, PARAMETERS)  # raises where a value makes no sense
@@ -70,29 +73,32 @@ class SegmentNode(LifecycleNode):
         try:
             self._load()
         except Exception as error:  # rclpy would fail without a word
-            expected = isinstance(error, CrodinoError)
-            self._problem = str(error) if expected else f'{type(error).__name__}: {error}'
-            self.get_logger().error(f'cannot configure: {self._problem}')
             self._release()
-            self._report()
-            return TransitionCallbackReturn.FAILURE
+            return self._fail('configure', error)
         self._state, self._problem = 'inactive', ''
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe to both sensors and publish masks."""
-        outcome = super().on_activate(state)  # enables the publishers
+        """Subscribe to both sensors and publish masks; on failure say why and stay inactive."""
         assert self._segmenter is not None and self._outputs is not None
-        self._stream = MaskStream(
-            self, self._segmenter, self._outputs, self._possible(), self._on_change
-        )
-        self._load_for_fusing()
-        self._state = 'active'
+        try:
+            outcome = super().on_activate(state)  # enables the publishers
+            self._stream = MaskStream(
+                self, self._segmenter, self._outputs, self._possible(), self._on_change
+            )
+            self._load_for_fusing()
+        except Exception as error:  # as above
+            self._end_stream()
+            super().on_deactivate(state)
+            return self._fail('activate', error)
+        self._state, self._problem = 'active', ''
         return outcome
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop inference; both networks stay loaded."""
         self._end_stream()
+        if self._outputs is not None:
+            self._outputs.announce_modality(NONE)  # the topic is latched
         self._state = 'inactive'
         self._report()
         return super().on_deactivate(state)
@@ -100,7 +106,7 @@ class SegmentNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the networks and the topics."""
         self._release()
-        self._state = 'unconfigured'
+        self._state, self._problem = 'unconfigured', ''
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -126,6 +132,15 @@ class SegmentNode(LifecycleNode):
         self._outputs = MaskOutputs(self, networks.bundle.labels)
         self.get_logger().info(str(networks))
 
+    def _fail(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        """Say why a transition fails."""
+        reason = ' '.join(str(error).split())
+        expected = isinstance(error, CrodinoError)
+        self._problem = reason if expected else f'{type(error).__name__}: {reason}'
+        self.get_logger().error(f'cannot {transition}: {self._problem}')
+        self._report()
+        return TransitionCallbackReturn.FAILURE
+
     def _end_stream(self) -> None:
         if self._stream is not None:
             self._stream.close()
@@ -133,7 +148,8 @@ class SegmentNode(LifecycleNode):
 
     def _release(self) -> None:
         self._end_stream()
-        self._reload.cancel()
+        if self._reload is not None:
+            self._reload.cancel()
         if self._outputs is not None:
             self._outputs.close()
         self._outputs = self._segmenter = self._networks = None
@@ -177,8 +193,7 @@ class SegmentNode(LifecycleNode):
     def _load_for_fusing(self) -> None:
         """Load the networks anew, beside those at work, if the policy asks for more of them."""
         if self._stream is not None and self._possible() is not self._settings:
-            policy = self._settings.arbiter.policy
-            self.get_logger().info(f'loading the networks anew for the policy {policy}')
+            assert self._reload is not None
             self._reload.start(self._settings, self._stream.sizes)
 
     def _take_over(self, networks: Networks) -> None:

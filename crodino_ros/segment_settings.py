@@ -12,6 +12,7 @@ from crodino_core.resources import DEFAULT_MODEL
 from crodino_core.runtime.arbiter import POLICIES, WHEN_NONE, Arbiter
 from crodino_core.runtime.engines import TensorRtSettings
 from crodino_core.runtime.health import HealthSettings
+from crodino_core.variants import parse_resolution
 from crodino_ros.engine_parameters import (
     ENGINE_PARAMETERS,
     physical_cores,
@@ -142,6 +143,9 @@ class SegmentSettings:
 
     model: str
     engine: str
+    precision: str
+    resolution: tuple[int, int] | None
+    """Height and width the networks work at; None: the first of the model."""
     engine_fallback: bool
     threads: int | None
     tensorrt: TensorRtSettings
@@ -174,6 +178,8 @@ class SegmentSettings:
         return cls(
             model=given['model'],
             engine=given['engine'],
+            precision=given['precision'],
+            resolution=parse_resolution(given['resolution']),
             engine_fallback=given['engine_fallback'],
             threads=given['threads'] or threads_beside_middleware(physical_cores()),
             tensorrt=tensorrt_settings(given),

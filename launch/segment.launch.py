@@ -21,8 +21,18 @@ TOPICS = {
     'sim': ('/rgbd_camera/image', '/rgbd_camera/depth_image'),
 }
 """Colour and depth topic of each camera's driver."""
-OVERRIDES = ('model', 'engine', 'color_transport', 'depth_transport', 'policy', 'prefer')
+OVERRIDES = (
+    'model',
+    'engine',
+    'precision',
+    'color_transport',
+    'depth_transport',
+    'policy',
+    'prefer',
+)
 """Arguments that, where given, go before the parameter file."""
+SWITCHES = ('use_sim_time', 'autostart')
+"""The same, of those that are true or false."""
 
 BOOLEANS = ['true', 'false']
 
@@ -41,13 +51,24 @@ ARGUMENTS = [
     argument('depth_topic', '', 'Depth image topic; empty: that of the camera.'),
     argument('namespace', '', 'Namespace of the node and of segmentation/...'),
     argument('params_file', '', 'Parameter file; empty: config/<camera>.param.yaml.'),
-    argument('use_sim_time', 'false', 'Whether time comes from /clock.', BOOLEANS),
+    argument(
+        'use_sim_time',
+        '',
+        'Whether time comes from /clock; empty: as the parameter file says.',
+        ['', *BOOLEANS],
+    ),
     argument('model', '', 'Model bundle, a path or a name; empty: as the parameter file says.'),
     argument(
         'engine',
         '',
         'Inference engine; empty: as the parameter file says.',
         ['', 'auto', 'tensorrt', 'onnxruntime-gpu', 'openvino', 'onnxruntime', 'torch'],
+    ),
+    argument(
+        'precision',
+        '',
+        "Precision of the model's networks; empty: as the parameter file says.",
+        ['', 'float32', 'fp16', 'int8'],
     ),
     argument('color_transport', '', 'Transport of colour.', ['', 'raw', 'compressed']),
     argument('depth_transport', '', 'Transport of depth.', ['', 'raw', 'compressedDepth']),
@@ -58,7 +79,12 @@ ARGUMENTS = [
         ['', 'prefer', 'average', 'best'],
     ),
     argument('prefer', '', 'The sensor to serve while it is healthy.', ['', 'rgb', 'depth']),
-    argument('autostart', 'true', 'Whether the node configures and activates itself.', BOOLEANS),
+    argument(
+        'autostart',
+        '',
+        'Whether the node configures and activates itself; empty: as the parameter file says.',
+        ['', *BOOLEANS],
+    ),
     argument('log_level', 'info', 'Lowest severity that is logged.'),
     argument('use_respawn', 'false', 'Whether the node is started again if it dies.', BOOLEANS),
 ]
@@ -70,7 +96,8 @@ def start(context: LaunchContext) -> list:
     camera = given['camera']
     config = Path(get_package_share_directory('crodino_ros')) / 'config'
     color, depth = TOPICS[camera]
-    overrides = {name: given[name] for name in OVERRIDES if given[name]}
+    overrides: dict[str, str | bool] = {name: given[name] for name in OVERRIDES if given[name]}
+    overrides |= {name: given[name] == 'true' for name in SWITCHES if given[name]}
     return [
         Node(
             package='crodino_ros',
@@ -80,11 +107,7 @@ def start(context: LaunchContext) -> list:
             output='screen',
             parameters=[
                 given['params_file'] or str(config / f'{camera}.param.yaml'),
-                {
-                    'use_sim_time': given['use_sim_time'] == 'true' or camera == 'sim',
-                    'autostart': given['autostart'] == 'true',
-                    **overrides,
-                },
+                *([overrides] if overrides else []),
             ],
             remappings=[
                 ('color/image_raw', given['color_topic'] or color),

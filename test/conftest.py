@@ -14,7 +14,11 @@ collect_ignore = []
 # A robot has no torch, and `colcon test` shall pass there all the same.
 if importlib.util.find_spec('onnxruntime') is None:
     collect_ignore += [
-        f'test_{name}.py' for name in ('engine_command', 'tensorrt_engine', 'tensorrt_graph')
+        f'test_{name}.py'
+        for name in (
+            *('engine_command', 'export_precision', 'precision', 'quantize'),
+            *('tensorrt_engine', 'tensorrt_graph'),
+        )
     ]
 if importlib.util.find_spec('torch') is None:
     collect_ignore += [

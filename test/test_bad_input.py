@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from array import array
 from pathlib import Path
 
@@ -33,8 +34,10 @@ from crodino_ros.middleware import (
     QoSProfile,
     TransitionCallbackReturn,
     qos_profile_sensor_data,
+    rclpy,
 )
 from crodino_ros.middleware.msg import CompressedImage, DiagnosticStatus, Image, String
+from crodino_ros.node_main import run_node
 
 RGB, DEPTH = Modality.RGB, Modality.DEPTH
 EMPTY = np.zeros((0, 0, 3), np.uint8)
@@ -202,6 +205,54 @@ def test_two_publishers_on_one_topic_are_pointed_out_while_both_are_there(
     assert len(log.lines('2 publishers')) == 1
 
 
+def test_masks_of_two_nodes_on_one_topic_are_pointed_out_in_one_line(
+    world: NodeWorld,  # noqa: F811
+    log,
+):
+    node, tasks = world.segment_node(), world.diagnostics()
+    cameras, words = world.cameras(), '2 publishers mix on /segmentation/mask'
+    second = world.observer.create_publisher(Image, 'segmentation/mask', 1)
+    world.play(cameras, lambda: mentions(tasks, 'output', words) and log.lines(words))
+    world.play(cameras, lambda: states(node) == HEALTHY)
+    # The task may have been written before that, and say so at another level.
+    world.play(cameras, lambda: tasks['output'].level == DiagnosticStatus.WARN)
+    assert words in tasks['output'].message
+    world.observer.destroy_publisher(second)
+    world.play(cameras, lambda: tasks['output'].level == DiagnosticStatus.OK)
+    assert len(log.lines(words)) == 1
+
+
+NO_QOS = 'qos_overrides./{}.reliability'
+
+
+def test_a_subscription_that_cannot_be_made_leaves_the_node_inactive_and_says_why(
+    world: NodeWorld,  # noqa: F811
+    log,
+):
+    tasks, threads = world.diagnostics(), set(threading.enumerate())
+    override = NO_QOS.format('depth/image_rect.subscription')
+    node = world.segment_node(wait=False, **{override: 'nonsense'})
+    world.until(lambda: log.lines('cannot activate'))
+    words = log.lines('cannot activate')[0].split('cannot activate: ')[1].strip()
+    world.until(lambda: mentions(tasks, 'output', words))
+    assert tasks['output'].level == DiagnosticStatus.ERROR
+    assert node._stream is None
+    assert not any(t.name == 'inference' for t in set(threading.enumerate()) - threads)
+    assert world.observer.count_subscribers('color/image_raw') == 0
+    assert node.trigger_cleanup() is TransitionCallbackReturn.SUCCESS
+
+
+def test_a_publisher_that_cannot_be_made_takes_those_before_it_along(
+    world: NodeWorld,  # noqa: F811
+    log,
+):
+    override = NO_QOS.format('segmentation/overlay.publisher')
+    world.segment_node(wait=False, **{override: 'nonsense'})
+    world.until(lambda: log.lines('cannot configure'))
+    world.until(lambda: world.observer.count_publishers('segmentation/mask') == 0)
+    assert len(log.lines('cannot configure')) == 1
+
+
 def test_an_unknown_parameter_is_named_with_the_nearest_known_one(world: NodeWorld, log):  # noqa: F811
     file = world.folder.parent / 'unknown.param.yaml'
     file.write_text('/**: {ros__parameters: {tiemout: 0.3}}')
@@ -254,6 +305,9 @@ BAD_FILES = {
     'without ros__parameters': 'segment_node: {timeout: 3.0}',
     'of the wrong type': '/**: {ros__parameters: {timeout: soon}}',
     'out of range': '/**: {ros__parameters: {timeout: -1.0}}',
+    'without a value': '/**: {ros__parameters: {timeout: null}}',
+    'of two types': '/**: {ros__parameters: {timeout: [1, 2.0]}}',
+    'of the middleware': '/**: {ros__parameters: {use_sim_time: 5}}',
     'no choice': '/**: {ros__parameters: {policy: loudest}}',
 }
 
@@ -275,5 +329,31 @@ def test_a_bad_parameter_file_ends_the_node_with_one_line(tmp_path, kind):
     )
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if 'FATAL' in line]
-    assert str(file) in line or 'timeout' in line or 'loudest' in line
+    assert any(word in line for word in (str(file), 'timeout', 'loudest', 'use_sim_time'))
     assert 'Traceback' not in done.stderr
+
+
+def test_a_node_that_the_middleware_refuses_ends_with_one_line(log):
+    def refused():
+        raise RuntimeError('failed to initialize rcl node:\nthe domain is out of range')
+
+    assert run_node(refused, args=[]) == 2
+    [line] = log.lines('the domain is out of range')
+    assert 'FATAL' in line
+
+
+@pytest.mark.parametrize('interrupted', [True, False])
+def test_an_error_is_one_only_while_nobody_has_interrupted_the_node(interrupted):
+    def until(node):
+        if interrupted:
+            rclpy.try_shutdown()
+        raise RuntimeError("publisher's context is invalid")
+
+    def run():
+        return run_node(lambda: rclpy.create_node('eyes'), args=[], until=until)
+
+    if interrupted:
+        assert run() == 0
+    else:
+        with pytest.raises(RuntimeError, match='context is invalid'):
+            run()

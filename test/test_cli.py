@@ -342,7 +342,7 @@ def test_a_plan_that_is_stopped_says_how_to_go_on(crodino, bag, bundle, tmp_path
 
     monkeypatch.setattr(failures, 'run_matrix', stop)
     code, out, err = crodino('evaluate-failures', write_plan(tmp_path, bag, bundle))
-    assert (code, out) == (failures.INTERRUPTED, '')
+    assert (code, out) == (130, '')
     assert 'run it again to go on' in err and 'Traceback' not in err
 
 
@@ -388,3 +388,13 @@ def test_a_source_that_cannot_be_converted_is_one_line(crodino, tmp_path, argume
     assert code == expected[0]
     assert expected[1] in assert_one_line(err)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_precision_that_the_bundle_lacks_is_answered_with_those_it_has(crodino, bag, bundle):
+    code, _, err = crodino('replay', bag, '--model', bundle, '--precision', 'int8')
+    assert code == 1
+    assert 'has no int8 networks' in assert_one_line(err)
+    assert 'it has float32 24x32' in err
+    code, _, err = crodino('replay', bag, '--model', bundle, '--resolution', 'small')
+    assert code == 2
+    assert 'HEIGHTxWIDTH' in assert_one_line(err)

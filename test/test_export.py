@@ -205,6 +205,18 @@ def test_a_graph_that_does_not_do_what_torch_does_is_refused(
         export.check_parity(graph, bundle.onnx_path(Modality.RGB))
 
 
+def test_networks_of_another_resolution_do_what_torch_does_too(run: Path, tmp_path: Path) -> None:
+    exported = export.export_run(run, tmp_path / 'bundle', [(32, 48)])
+    small = ModelBundle.load(exported.path, resolution=(32, 48))
+    assert small.onnx_path(Modality.RGB).name == 'rgb@32x48.onnx'
+    assert min(small.variants[0].facts['parity'].values()) >= export.REQUIRED_AGREEMENT
+    engines = load_engines(small, 'onnxruntime', logits=True).engines
+    for modality, engine in engines.items():
+        found = engine.infer(image_of(modality, 60, 80)[0])
+        assert found.mask.shape == (60, 80)
+        assert found.logits is not None and found.logits.shape[1:] == (8, 12)
+
+
 def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
     (tmp_path / 'best_rgb.pt').write_bytes((run / 'best_rgb.pt').read_bytes())
 

@@ -209,7 +209,7 @@ def test_a_frame_that_is_no_proper_picture_passes_as_it_is(kind, modality):
     [
         ('fog', {'severity': 0}, 'severity is 0; a severity from 1 .slight. to 5 .worst.'),
         ('fog', {'severity': 6}, 'severity is 6'),
-        ('fog', {'severity': 2.5}, 'severity is 2.5; a int was expected'),
+        ('fog', {'severity': 2.5}, 'severity is 2.5; an integer was expected'),
         ('fog', {'severity': True}, 'severity is True'),
         ('fog', {'seed': -1}, 'seed is -1'),
         ('fog', {'visibility_m': -3.0}, 'visibility_m is -3.0; a value from 0.1 to'),
@@ -217,7 +217,7 @@ def test_a_frame_that_is_no_proper_picture_passes_as_it_is(kind, modality):
         ('fog', {'visiblity_m': 3.0}, "unknown parameter 'visiblity_m'; known are: severity"),
         ('holes', {'share': 1.5}, 'share is 1.5; a value from 0 to 1'),
         ('delay', {'delay_s': 600}, 'delay_s is 600.0; a value from 0 to 5'),
-        ('freeze', {'advance_stamps': 'no'}, "advance_stamps is 'no'; a bool was expected"),
+        ('freeze', {'advance_stamps': 'no'}, "advance_stamps is 'no'; true or false was expected"),
     ],
 )
 def test_a_wrong_parameter_is_explained(kind, parameters, reason):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,28 @@ def test_the_arguments_are_those_of_the_conventions():
         *('namespace', 'use_sim_time', 'params_file', 'model', 'engine'),
         *('autostart', 'log_level', 'use_respawn', 'color_topic', 'depth_topic'),
     }
+
+
+@pytest.mark.parametrize('given', [{}, {'autostart': 'false'}, {'use_sim_time': 'true'}])
+def test_the_parameter_file_stands_where_no_argument_was_given(monkeypatch, given):
+    file = ROOT / 'launch' / 'segment.launch.py'
+    start = runpy.run_path(str(file))['start']
+    made = {}
+    monkeypatch.setitem(start.__globals__, 'Node', lambda **options: made.update(options))
+    monkeypatch.setitem(start.__globals__, 'get_package_share_directory', lambda name: str(ROOT))
+    context = LaunchContext()
+    description = get_launch_description_from_python_launch_file(str(file))
+    context.launch_configurations.update(
+        {
+            a.name: a.default_value[0].text if a.default_value else ''
+            for a in description.get_launch_arguments()
+        },
+        params_file='my.param.yaml',
+        **given,
+    )
+    start(context)
+    expected = {name: text == 'true' for name, text in given.items()}
+    assert made['parameters'] == ['my.param.yaml', *([expected] if expected else [])]
 
 
 @needs_installation

@@ -115,6 +115,11 @@ def test_a_parameter_file_reaches_the_nodes_it_names(tmp_path):
         (['--enclave', '/x'], 'not offered'),
         (['-r', 'rostopic://a:=b'], 'not offered'),
         (['--params-file', '/no/such.yaml'], 'cannot be read'),
+        (['-r', '__ns:=ns'], 'invalid namespace'),
+        (['-r', '__ns:=/bad-ns'], 'invalid namespace'),
+        (['-r', '__node:=1x'], 'invalid node name'),
+        (['-r', 'color/image_raw:='], 'invalid topic'),
+        (['-r', 'color/image_raw:=/a//b'], 'invalid topic'),
     ],
 )
 def test_ros_arguments_that_cannot_be_followed_say_why(args, reason):
@@ -122,9 +127,15 @@ def test_ros_arguments_that_cannot_be_followed_say_why(args, reason):
         parse(['--ros-args', *args])
 
 
-@pytest.mark.parametrize('text', ['[1, 2', '- a', 'segment:\n  rate: 3', 'segment: 3'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        *('[1, 2', '- a', 'segment:\n  rate: 3', 'segment: 3'),
+        *('segment: {ros__parameters: [1, 2]}', 'segment: {ros__parameters: text}', '\xff'),
+    ],
+)
 def test_a_malformed_parameter_file_is_named(tmp_path, text):
     path = tmp_path / 'x.yaml'
-    path.write_text(text)
+    path.write_text(text, encoding='latin-1')
     with pytest.raises(ROSArgumentsError, match=r'x\.yaml'):
         parse(['--ros-args', '--params-file', str(path)])

@@ -14,7 +14,7 @@ import pytest
 
 import crodino_core
 from crodino_core.errors import CrodinoError
-from crodino_core.resources import share_directory
+from crodino_core.resources import model_path, share_directory
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -158,3 +158,15 @@ def test_shared_files_of_an_installation_are_below_its_prefix(tmp_path: Path, co
 def test_code_without_its_shared_files_says_so(tmp_path: Path) -> None:
     with pytest.raises(CrodinoError, match='install the package with pip or colcon'):
         share_directory(tmp_path / 'crodino_core')
+
+
+def test_a_model_is_the_name_of_one_that_ships_or_a_path(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = ROOT / 'models' / 'indoor'
+    assert model_path('indoor') == shipped
+    (tmp_path / 'indoor').mkdir()
+    assert model_path('indoor') == shipped  # any folder, not a bundle
+    (tmp_path / 'indoor' / 'model.yaml').touch()
+    assert model_path('indoor') == Path('indoor')
+    assert model_path(str(tmp_path)) == tmp_path
+    assert model_path('mine/indoor') == Path('mine/indoor')

@@ -32,9 +32,11 @@ from crodino_ros.middleware import (
     QoSProfile,
     TransitionCallbackReturn,
     qos_profile_sensor_data,
+    rclpy,
 )
 from crodino_ros.middleware.msg import Clock as ClockMessage
 from crodino_ros.middleware.msg import CompressedImage, DiagnosticStatus, Image, LabelInfo
+from crodino_ros.networks import Networks
 
 RGB, DEPTH = Modality.RGB, Modality.DEPTH
 BRIGHT_LEFT = np.repeat(np.array([[1, 0]], np.uint8), SIZE[1] // 2, axis=1)
@@ -275,6 +277,60 @@ def test_averaging_can_be_switched_on_while_running(world: NodeWorld):  # noqa: 
     world.play(cameras, lambda: served.last.data == 'both')
     count = len(masks)
     world.play(cameras, lambda: len(masks) > count + 2)
+
+
+def test_parameters_that_change_while_networks_load_start_no_further_load(
+    world: NodeWorld,  # noqa: F811
+    monkeypatch,
+):
+    node = world.segment_node()
+    load, asked, at_work, allowed = Networks.load, [], [], threading.Event()
+
+    def slowly(settings, *rest):
+        asked.append(settings)
+        at_work.append(sum(thread.name == 'loading' for thread in threading.enumerate()))
+        assert allowed.wait(20)
+        return load(settings, *rest)
+
+    monkeypatch.setattr(Networks, 'load', slowly)
+    try:
+        assert set_parameter(node, 'policy', 'average').successful
+        for timeout in (0.7, 0.8, 0.9):
+            assert set_parameter(node, 'timeout', timeout).successful
+        for trigger in ('deactivate', 'cleanup'):
+            assert getattr(node, f'trigger_{trigger}')() is TransitionCallbackReturn.SUCCESS
+        monkeypatch.setattr(Networks, 'load', load)
+        assert set_parameter(node, 'policy', 'prefer').successful
+        for trigger in ('configure', 'activate'):
+            assert getattr(node, f'trigger_{trigger}')() is TransitionCallbackReturn.SUCCESS
+        monkeypatch.setattr(Networks, 'load', slowly)
+        assert set_parameter(node, 'policy', 'average').successful
+        assert len(asked) == 1
+    finally:
+        allowed.set()
+    world.until(lambda: node._networks.can_fuse)
+    assert at_work == [1, 1]
+    assert asked[1].health.timeout == 0.9
+
+
+def test_a_deactivated_node_serves_nobody(world: NodeWorld):  # noqa: F811
+    node = world.segment_node()
+    cameras, masks = world.cameras(), world.listen('segmentation/mask')
+    world.play(cameras, lambda: masks)
+    assert node.trigger_deactivate() is TransitionCallbackReturn.SUCCESS
+    served = world.listen_latched('segmentation/active_modality')
+    world.until(lambda: served)
+    assert served.last.data == 'none'
+
+
+def test_an_inference_that_an_interrupt_cuts_off_is_no_error(world: NodeWorld, capfd):  # noqa: F811
+    node = world.segment_node()
+    stream = node._stream
+    stream._inference_failed(RuntimeError('out of memory'))
+    rclpy.try_shutdown(context=world.context)
+    stream._inference_failed(RuntimeError("publisher's context is invalid"))
+    assert stream.error == 'out of memory'
+    assert 'context is invalid' not in capfd.readouterr().err
 
 
 def test_a_node_can_go_through_its_life_again(world: NodeWorld):  # noqa: F811

@@ -12,11 +12,13 @@ from rich.table import Table
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.evaluation.bench import bench_engines, resident_memory_mb
+from crodino_core.evaluation.engine_table import engine_table
 from crodino_core.evaluation.metrics import summarize
 from crodino_core.evaluation.report import environment
 from crodino_core.evaluation.scenario import load_scenario
 from crodino_core.modality import Modality
 from crodino_core.resources import share_directory
+from crodino_ros.bench_engines import print_engine_table
 from crodino_ros.bench_failures import (
     FAULT_TARGET_MS,
     LONG_BAG_S,
@@ -24,6 +26,8 @@ from crodino_ros.bench_failures import (
     SPEEDUP_TARGET,
     bench_failures,
 )
+from crodino_ros.bench_training import bench_training, print_training
+from crodino_ros.commands.learning import require_training
 from crodino_ros.commands.options import (
     EngineOption,
     JsonOption,
@@ -39,17 +43,21 @@ MEMORY_TARGET_MB = 400
 
 
 class Part(str, Enum):
-    """What is measured beside the engines."""
+    """What is measured instead of a little of everything."""
 
+    ENGINES = 'engines'
     REPLAY = 'replay'
     NODE = 'node'
+    TRAIN = 'train'
 
 
 def bench(
     part: Annotated[
         Part | None,
         typer.Argument(
-            help='replay: the failure laboratory instead (a minute or two); node: the live node.'
+            help='engines: every engine with every precision and resolution of the bundle; '
+            'replay: the failure laboratory instead (a minute or two); node: the live node; '
+            'train: the trainer (two minutes).'
         ),
     ] = None,
     model: ModelOption = None,
@@ -59,7 +67,9 @@ def bench(
     ] = None,
     height: Annotated[int, typer.Option(min=16)] = 480,
     width: Annotated[int, typer.Option(min=16)] = 640,
-    rounds: Annotated[int, typer.Option(min=1)] = 30,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help='[default: 30; train: 5]', show_default=False)
+    ] = None,
     threads: ThreadsOption = None,
     frames: Annotated[
         int,
@@ -67,11 +77,25 @@ def bench(
             min=60, help='node: frames of each sensor; 10000, over 5 minutes, show a leak.'
         ),
     ] = 600,
+    config: Annotated[
+        Path | None,
+        typer.Option('--config', help='train: a configuration. [default: rendered rooms]'),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the engines against the bare libraries, the memory, and a replay."""
+    if part is Part.TRAIN:
+        require_training()
+        found = bench_training(config, rounds) | {'environment': environment()}
+        print_json(found) if as_json else _print_training(found)
+        return
     path = model or default_model()
     bag = bag or share_directory() / 'samples' / 'room'
+    if part is Part.ENGINES:
+        table = engine_table(ModelBundle.load(path), (height, width), rounds or 30, threads)
+        table['environment'] = environment()
+        print_json(table) if as_json else _print_engines(table)
+        return
     if part is Part.REPLAY:
         found = bench_failures(bag, path, engine, threads) | {'environment': environment()}
         print_json(found) if as_json else _print_failures(found)
@@ -79,7 +103,7 @@ def bench(
     if part is Part.NODE:
         _bench_node(path, engine, threads, (height, width), frames, as_json)
         return
-    result = bench_engines(ModelBundle.load(path), engine, (height, width), rounds, threads)
+    result = bench_engines(ModelBundle.load(path), engine, (height, width), rounds or 30, threads)
     result['resident_mb'] = round(resident_memory_mb(path, (height, width)), 1)
     result['replay'] = _bench_replay(
         bag,
@@ -155,6 +179,16 @@ def _print_node(result: dict[str, Any]) -> None:
 def _beside(values: dict[str, Any], key: str, targets: dict[str, float]) -> tuple[str, str]:
     found = values[key]
     return 'not measured' if found is None else str(found), f'<= {targets[key]:g}'
+
+
+def _print_engines(result: dict[str, Any]) -> None:
+    print_engine_table(result, console)
+    _print_environment(result)
+
+
+def _print_training(result: dict[str, Any]) -> None:
+    print_training(result, console)
+    _print_environment(result)
 
 
 def _print_failures(result: dict[str, Any]) -> None:

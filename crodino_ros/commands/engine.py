@@ -19,7 +19,15 @@ from crodino_core.runtime.engines.engine_cache import (
     StaleEngineError,
 )
 from crodino_core.runtime.engines.tensorrt_settings import say_on_stderr
-from crodino_ros.commands.options import JsonOption, console, default_model, print_json
+from crodino_core.variants import FLOAT32, parse_resolution
+from crodino_ros.commands.options import (
+    JsonOption,
+    PrecisionOption,
+    ResolutionOption,
+    console,
+    default_model,
+    print_json,
+)
 
 app = typer.Typer(help='Built TensorRT engines.', no_args_is_help=True)
 
@@ -40,6 +48,8 @@ CacheOption = Annotated[
 @app.command()
 def build(
     bundle: BundleArgument = None,
+    precision: PrecisionOption = FLOAT32,
+    resolution: ResolutionOption = '',
     height: Annotated[int, typer.Option(min=16, help='Of the images of the camera.')] = 480,
     width: Annotated[int, typer.Option(min=16)] = 640,
     engine_cache: CacheOption = None,
@@ -70,7 +80,7 @@ def build(
         hardware_compatible=hardware_compatible,
         rebuild=force,
     )
-    model = ModelBundle.load(bundle or default_model())
+    model = ModelBundle.load(bundle or default_model(), precision, parse_resolution(resolution))
     sizes = dict.fromkeys(Modality, (height, width))
     loaded = load_engines(model, 'tensorrt', logits=logits, sizes=sizes, tensorrt=settings)
     found = _entries(model, EngineCache(engine_cache, say_on_stderr))

@@ -15,10 +15,16 @@ from crodino_core.evaluation.failure_matrix import LEADERBOARD, TABLE, run_matri
 from crodino_core.evaluation.failure_plan import load_plan
 from crodino_core.evaluation.leaderboard import STANDING_COLUMNS, standing_cells, standings
 from crodino_core.progress import progress_bar
-from crodino_ros.commands.options import JsonOption, console, default_model, notes, print_json
+from crodino_ros.commands.options import (
+    INTERRUPTED,
+    JsonOption,
+    console,
+    default_model,
+    notes,
+    print_json,
+)
 from crodino_ros.failure_run import run_job
 
-INTERRUPTED = 130
 _ON_FILE_ONLY = ('worst', 'at', 'wrong sensor (s)')
 """Columns of the leaderboard that do not fit into a terminal."""
 

@@ -10,7 +10,7 @@ import typer
 
 from crodino_core.errors import CrodinoError
 from crodino_core.resources import share_directory
-from crodino_ros.commands.options import EngineOption, console, default_model, notes
+from crodino_ros.commands.options import INTERRUPTED, EngineOption, console, default_model, notes
 from crodino_ros.commands.replay import replay
 
 
@@ -52,8 +52,13 @@ def demo(
         notes.print(f'no live part: {error}', markup=False, highlight=False, soft_wrap=True)
     else:
         from crodino_ros.live_demo import run_live_demo
+        from crodino_ros.middleware import ExternalShutdownException
 
-        figures = run_live_demo(bag, model, engine, console)
+        try:
+            figures = run_live_demo(bag, model, engine, console)
+        except (KeyboardInterrupt, ExternalShutdownException):
+            notes.print('interrupted; no report is written')
+            raise typer.Exit(INTERRUPTED) from None
         console.print(
             f'live: {figures.masks} masks, served {" -> ".join(figures.served)}, longest gap '
             f'{figures.longest_gap:.2f} s, latency {figures.latency_ms} ms (median)\n'

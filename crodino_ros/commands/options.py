@@ -11,6 +11,7 @@ from rich.console import Console
 
 from crodino_core.resources import DEFAULT_MODEL, model_path, share_directory
 from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
+from crodino_core.variants import PRECISIONS
 
 JsonOption = Annotated[
     bool, typer.Option('--json', help='Print one JSON object on stdout, all else on stderr.')
@@ -25,10 +26,25 @@ ModelOption = Annotated[
     ),
 ]
 EngineOption = Annotated[str, typer.Option('--engine', help=f'{AUTO}, {", ".join(ENGINE_NAMES)}.')]
+PrecisionOption = Annotated[
+    str, typer.Option('--precision', help=f'Of the networks: {", ".join(PRECISIONS)}.')
+]
+ResolutionOption = Annotated[
+    str,
+    typer.Option(
+        '--resolution',
+        metavar='HEIGHTxWIDTH',
+        help="That the networks work at, if the bundle has several. [default: the bundle's first]",
+        show_default=False,
+    ),
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option('--threads', min=1, help="CPU threads of the engine. [default: the engine's]"),
 ]
+
+INTERRUPTED = 130
+"""Exit code after SIGINT, as shells have it."""
 
 console = Console()
 notes = Console(stderr=True)

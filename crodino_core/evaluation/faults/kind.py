@@ -26,6 +26,7 @@ Change = Callable[[Frame, np.random.Generator], np.ndarray]
 BOTH = frozenset(Modality)
 HIGHEST_SEVERITY = 5
 _NOTHING: Parameters = MappingProxyType({})
+_TYPES = {int: 'an integer', float: 'a number', bool: 'true or false'}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,11 @@ from typing import Any
 
 import yaml
 
-from crodino_ros.middleware.embedded.exceptions import ROSArgumentsError
-from crodino_ros.middleware.embedded.names import Remap
+from crodino_ros.middleware.embedded.exceptions import (
+    NameValidationException,
+    ROSArgumentsError,
+)
+from crodino_ros.middleware.embedded.names import Remap, validate_remap
 
 _IGNORED = {
     *('--enable-rosout-logs', '--disable-rosout-logs', '--enable-stdout-logs'),
@@ -105,7 +108,12 @@ def _remap(text: str) -> Remap:
     if '://' in source:
         raise ROSArgumentsError(f'-r {text!r}: rostopic:// and rosservice:// are not offered')
     node, found, name = source.rpartition(':')
-    return Remap(node if found else None, name, target)
+    remap = Remap(node if found else None, name, target)
+    try:
+        validate_remap(remap)
+    except NameValidationException as error:
+        raise ROSArgumentsError(f'-r {text!r}: {error}') from error
+    return remap
 
 
 def _parameter(text: str) -> tuple[str, str, Any]:
@@ -127,7 +135,7 @@ def read_params_file(path: Path) -> list[tuple[str, str, Any]]:
     """(node pattern, parameter name, value) for every entry of a ROS parameter file."""
     try:
         content = yaml.load(path.read_text(encoding='utf-8'), _Loader)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ROSArgumentsError(f'the parameter file {path} cannot be read: {error}') from error
     except yaml.YAMLError as error:
         reason = ' '.join(str(error).split())
@@ -147,8 +155,13 @@ def _nodes(path: Path, prefix: str, content: dict[str, Any]) -> Iterator[tuple[s
                 f'the parameter file {path} has a value at {node!r} outside ros__parameters'
             )
         if 'ros__parameters' in below:
-            for name, value in _flatten('', below['ros__parameters'] or {}):
-                yield node, name, value
+            values = below['ros__parameters'] or {}
+            if not isinstance(values, dict):
+                raise ROSArgumentsError(
+                    f'the parameter file {path} has {values!r} as ros__parameters of {node!r}; '
+                    'names with values were expected'
+                )
+            yield from ((node, name, value) for name, value in _flatten('', values))
         else:
             yield from _nodes(path, node, below)
 

@@ -13,6 +13,8 @@ from crodino_ros.middleware.embedded.exceptions import NameValidationException
 _TOKEN = r'[A-Za-z_][A-Za-z0-9_]*'
 _NODE_NAME = re.compile(_TOKEN)
 _NAMESPACE = re.compile(rf'/|(/{_TOKEN})+')
+NODE_SOURCES = ('__node', '__name')
+NAMESPACE_SOURCES = ('__ns',)
 _TOPIC = re.compile(rf'(~?/)?{_TOKEN}(/{_TOKEN})*|~')
 
 
@@ -37,6 +39,17 @@ def validate_namespace(namespace: str) -> None:
         raise NameValidationException('namespace', namespace, 'say "/" or "/name/name"')
 
 
+def validate_remap(remap: Remap) -> None:
+    """Raise NameValidationException unless both sides may be names."""
+    if remap.source in NODE_SOURCES:
+        validate_node_name(remap.target)
+    elif remap.source in NAMESPACE_SOURCES:
+        validate_namespace(remap.target)
+    else:
+        for name in (remap.source, remap.target):
+            expand(name, 'node', '/')
+
+
 def expand(name: str, node_name: str, namespace: str) -> str:
     """The absolute name of a topic or service called `name` inside a node.
 
@@ -57,8 +70,8 @@ class Remapper:
 
     def __init__(self, rules: list[Remap], node_name: str, namespace: str) -> None:
         self._rules = [rule for rule in rules if rule.node in (None, node_name)]
-        self.node_name = self._special(('__node', '__name')) or node_name
-        self.namespace = self._special(('__ns',)) or namespace
+        self.node_name = self._special(NODE_SOURCES) or node_name
+        self.namespace = self._special(NAMESPACE_SOURCES) or namespace
         validate_node_name(self.node_name)
         validate_namespace(self.namespace)
 

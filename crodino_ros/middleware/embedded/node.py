@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from crodino_core.errors import CrodinoError
 from crodino_ros.middleware.embedded import logging
 from crodino_ros.middleware.embedded.arguments import Arguments, parse
 from crodino_ros.middleware.embedded.callback_groups import (
@@ -18,7 +17,11 @@ from crodino_ros.middleware.embedded.event_handler import (
     PublisherEventCallbacks,
     SubscriptionEventCallbacks,
 )
-from crodino_ros.middleware.embedded.exceptions import NotInitializedException, NotOfferedError
+from crodino_ros.middleware.embedded.exceptions import (
+    NotInitializedException,
+    NotOfferedError,
+    ROSArgumentsError,
+)
 from crodino_ros.middleware.embedded.graph import TopicEndpointInfo
 from crodino_ros.middleware.embedded.interfaces import interface
 from crodino_ros.middleware.embedded.names import Remapper
@@ -85,9 +88,9 @@ class Node(NodeParameters):
         self._destroyed = False
         self._clock = ROSClock()
         self._logger = logging.get_logger(self.get_fully_qualified_name()[1:].replace('/', '.'))
-        overrides = arguments.overrides(*self.key)
+        overrides = _checked(arguments.overrides(*self.key))
         overrides.update({p.name: p.value for p in parameter_overrides or []})
-        self._init_parameters(_checked(overrides), allow_undeclared_parameters)
+        self._init_parameters(overrides, allow_undeclared_parameters)
 
         self.context.nodes.append(self)
         self.context.graph.add_node(*self.key)
@@ -328,9 +331,12 @@ def _arguments(context: Context, cli_args: list[str] | None, use_global: bool) -
 
 
 def _checked(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what the command line or a file gives and no parameter can be."""
     for name, value in overrides.items():
+        if value is None:
+            raise ROSArgumentsError(f'the parameter {name} is given without a value')
         try:
             Parameter(name, value=value)
         except TypeError as error:
-            raise CrodinoError(f'the parameter {name} cannot be set: {error}') from error
+            raise ROSArgumentsError(f'the parameter {name} cannot be set: {error}') from error
     return overrides

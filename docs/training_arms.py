@@ -1,0 +1,72 @@
+"""The arms of training_study.py: what is trained, with which settings, in which order."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from training_tables import FUSION
+
+from crodino_core.learning.config import TrainConfig, load_config
+
+CONFIG = Path(__file__).resolve().parents[1] / 'config' / 'train' / 'indoor.yaml'
+
+MAIN: dict[str, list[str]] = {'independent': ['method=independent'], 'crodino': []}
+ABLATIONS: dict[str, list[str]] = {
+    'contrast 0.05': ['loss.contrastive=0.05'],
+    'without contrast': ['loss.contrastive=0'],
+    'without mixup': ['loss.mixup=0'],
+    'without auxiliary': ['loss.auxiliary=0'],
+    'without orthogonality': ['loss.orthogonality=0'],
+    'coupled augmentation': ['geometry.kind=coupled'],
+    'lambda 0.05': ['loss.mixing=0.05'],
+    'lambda 0.2': ['loss.mixing=0.2'],
+    'lambda 0.5': ['loss.mixing=0.5'],
+}
+BASELINES: dict[str, list[str]] = {
+    FUSION: [f'method={FUSION}', 'geometry.kind=coupled'],
+    'kd': ['method=kd', 'geometry.kind=coupled'],
+}
+ARMS = MAIN | ABLATIONS | BASELINES
+
+
+def plan(seeds: Iterable[int]) -> list[tuple[str, int]]:
+    """Return all runs: the main comparison first, then seed by seed, so that a cut is fair."""
+    seeds = list(seeds)
+    rest = [*BASELINES, *ABLATIONS]
+    return [(arm, s) for s in seeds for arm in MAIN] + [(arm, s) for s in seeds for arm in rest]
+
+
+def configure(given: argparse.Namespace, arm: str, seed: int) -> TrainConfig:
+    """Return the configuration of a run: config/train/indoor.yaml, smaller."""
+    steps = given.steps
+    sources = (
+        f'[{{kind: folder, path: {given.data}, weight: 0.7}}, '
+        f'{{kind: folder, path: {given.work}/rooms, weight: 0.3}}]'
+    )
+    overrides = [
+        f'name={arm}',
+        f'seed={seed}',
+        f'device={given.device}',
+        f'data.sources={sources}',
+        f'data.validation={{kind: folder, path: {given.data}, split: val}}',
+        f'data.input_size=[{given.input}, {given.input}]',
+        f'data.view_size=[{given.view}, {given.view}]',
+        f'data.workers={given.workers}',
+        f'model.weights={given.weights}',
+        f'optimiser.steps={steps}',
+        f'optimiser.batch_size={given.batch}',
+        f'optimiser.learning_rate={given.learning_rate}',
+        f'optimiser.warmup_steps={steps // 10}',
+        f'validate_every={steps}',
+        *ARMS[arm],
+    ]
+    if arm == 'kd':
+        overrides.append(f'teacher={run_folder(given, FUSION, seed)}')
+    return load_config(CONFIG, overrides)
+
+
+def run_folder(given: argparse.Namespace, arm: str, seed: int) -> Path:
+    """Return where a run is kept."""
+    return Path(given.work) / 'runs' / f'{arm.replace(" ", "_")}-{seed}'
