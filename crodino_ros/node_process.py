@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,8 +41,11 @@ def check_running(**processes: subprocess.Popen[bytes]) -> None:
     """Check, by module name, that nodes are still there.
 
     :raises CrodinoError: one has ended; its own words are on stderr.
+    :raises KeyboardInterrupt: it was interrupted before it was deaf to that, and so were we.
     """
     for module, process in processes.items():
+        if process.poll() == -signal.SIGINT:
+            raise KeyboardInterrupt
         if process.poll() is not None:
             raise CrodinoError(
                 f'{module} ended too early, with exit code {process.returncode}; '

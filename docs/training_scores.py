@@ -97,7 +97,7 @@ def _damage(
     else:
         density, sigma = protocols.NOISE_LEVELS[strength]
         image = protocols.add_noise(image, architecture, density, sigma, rng)
-    return replace(sample, **{str(modality): image})
+    return replace(sample, rgb=image) if modality is Modality.RGB else replace(sample, depth=image)
 
 
 @torch.inference_mode()

@@ -40,7 +40,7 @@ HERE = Path(__file__).resolve().parent
 
 DAMAGED = (*MAIN, FUSION)
 """Arms that are also scored on damaged frames."""
-PROBES = ('_damaged', '_gradients', '_cost')
+PROBES = ('_damaged', '_trained', '_gradients', '_cost')
 """Endings of the files beside results.csv."""
 BUDGET = ('steps', 'batch', 'view', 'input', 'learning_rate')
 
@@ -53,7 +53,7 @@ def train_arm(given: argparse.Namespace, arm: str, seed: int) -> Row:
     train(config, folder)
     seconds = time.process_time() - start
     (folder / checkpoint.LAST).unlink()  # larger by far than what is needed from here on
-    figures = score(load_networks(folder), config, {s: _held_out(given, s) for s in SETS})
+    figures = score(load_networks(folder), config, {s: _frames(given, s) for s in SETS})
     row = _key(given, arm, seed) | {'cpu_seconds': f'{seconds:.0f}', 'machine': _machine(given)}
     return row | {name: f'{value:.2f}' for name, value in figures.items()}
 
@@ -61,7 +61,7 @@ def train_arm(given: argparse.Namespace, arm: str, seed: int) -> Row:
 def damage_arm(given: argparse.Namespace, arm: str, seed: int) -> Row:
     """Score the networks of a run on damaged test frames; return their row."""
     networks = load_networks(run_folder(given, arm, seed))
-    samples = _held_out(given, 'test')[:: given.every]
+    samples = _frames(given, 'test')[:: given.every]
     normalised = Architecture(len(RgbdFolder(given.data).labels))
     figures = score_damaged(networks, configure(given, arm, seed), samples, normalised)
     row = _key(given, arm, seed) | {'every': str(given.every)}
@@ -83,6 +83,21 @@ def measure_costs(given: argparse.Namespace) -> list[Row]:
     ]
 
 
+def score_trained_frames(given: argparse.Namespace) -> list[Row]:
+    """Score the first run of the main arms on every third frame it was trained on."""
+    samples = {'train': _frames(given, 'train')[::3]}
+    return [
+        _key(given, arm, 1)
+        | {
+            name: f'{value:.2f}'
+            for name, value in score(
+                load_networks(run_folder(given, arm, 1)), configure(given, arm, 1), samples
+            ).items()
+        }
+        for arm in MAIN
+    ]
+
+
 def measure_gradients(given: argparse.Namespace) -> list[Row]:
     """Compare the losses of the first twin by what they do to its encoders."""
     return encoder_gradients(run_folder(given, TWIN, 1), configure(given, TWIN, 1))
@@ -92,7 +107,7 @@ def _key(given: argparse.Namespace, arm: str, seed: int) -> Row:
     return {'arm': arm, 'seed': str(seed)} | {name: str(getattr(given, name)) for name in BUDGET}
 
 
-def _held_out(given: argparse.Namespace, name: str) -> list[RgbdSample]:
+def _frames(given: argparse.Namespace, name: str) -> list[RgbdSample]:
     if name == 'rooms':
         source = FolderSource(f'{given.work}/rooms', split='test')
     else:
@@ -159,7 +174,11 @@ def main() -> None:
         if arm in DAMAGED:
             columns = [*_key(given, arm, seed), 'every', *DAMAGED_FIGURES]
             append_row(files['_damaged'], damage_arm(given, arm, seed), columns)
-    probes = {'_gradients': measure_gradients, '_cost': measure_costs}
+    probes = {
+        '_trained': score_trained_frames,
+        '_gradients': measure_gradients,
+        '_cost': measure_costs,
+    }
     for kind, probe in probes.items():
         if not files[kind].exists():
             for row in probe(given):

@@ -131,6 +131,18 @@ def cost_table(rows: Rows) -> str:
     return table(['', 'seconds a step', over, 'GFLOP a step', over], lines)
 
 
+def trained_table(rows: Rows, trained: Rows) -> str:
+    """Frames of training beside others."""
+    figures = [f'train {m}' for m in Modality]
+    lines = []
+    for row in trained:
+        same = [r for r in rows if (r['arm'], r['seed']) == (row['arm'], row['seed'])]
+        cells = [f'{float(row[name]):.1f}' for name in figures]
+        cells += [f'{float(same[0][f"test {m}"]):.1f}' for m in Modality]
+        lines.append([f'`{row["arm"]}`', *cells])
+    return table(['seed 1', *figures, *(f'test {m}' for m in Modality)], lines)
+
+
 def gradient_table(rows: Rows) -> str:
     """What each loss does to either encoder."""
     lines = [[row['encoder'], row['loss'], row['norm'], row['cosine']] for row in rows]
@@ -141,15 +153,19 @@ def _arms(rows: Rows) -> list[str]:
     return list(dict.fromkeys(row['arm'] for row in rows))
 
 
-def write_page(path: Path, rows: Rows, damaged: Rows, gradients: Rows, costs: Rows) -> None:
+def write_page(
+    path: Path, rows: Rows, damaged: Rows, trained: Rows, gradients: Rows, costs: Rows
+) -> None:
     """Put the tables between the markers of the page."""
     parts = [_budget(rows), '### Against two networks alone', main_table(rows)]
     parts += ['### Ablation', ablation_table(rows)]
+    if trained:
+        parts += ['### Frames of training', trained_table(rows, trained)]
+    if gradients:
+        parts += ['### Gradients', gradient_table(gradients)]
     parts += ['### A sensor is missing (EMM)', missing_table(rows)]
     if damaged:
         parts += ['### A sensor is damaged (RMM, NM)', damage_table(damaged)]
-    if gradients:
-        parts += ['### Gradients', gradient_table(gradients)]
     if costs:
         parts += ['### Cost', cost_table(costs)]
     before, rest = path.read_text().split(BEGIN)
@@ -162,7 +178,7 @@ def _budget(rows: Rows) -> str:
     minutes = sum(float(row['cpu_seconds']) for row in rows) / 60
     return (
         f'{len(rows)} runs of {first["steps"]} steps with {first["batch"]} views of '
-        f'{first["view"]}×{first["view"]}, whole frames seen at {first["input"]}×'
+        f'{first["view"]}×{first["view"]}, whole frames seen at\n{first["input"]}×'
         f'{first["input"]}, learning rate {first["learning_rate"]}: {minutes:.0f} minutes of '
-        f'processor time in all. Machine: {first["machine"]}.'
+        f'processor time in all.\nMachine: {first["machine"]}.'
     )
