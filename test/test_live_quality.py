@@ -117,8 +117,10 @@ def test_of_a_sensor_that_is_left_out_the_network_runs_seldom_and_in_its_own_thr
     stamps = node._stream._inputs[DEPTH].stamp_ns, len(masks)
     world.play(cameras, lambda: len(masks) > stamps[1] + 40)
     seconds = (node._stream._inputs[DEPTH].stamp_ns - stamps[0]) * 1e-9
-    assert 1 <= engines[RGB].runs <= seconds / COMPARE_EVERY + 2
-    assert engines[DEPTH].runs >= 40
+    # A depth image that a busy machine holds up is stood in for: that is serving, not comparing.
+    stand_ins = sum(from_rgb(mask) for mask in masks[stamps[1] :])
+    assert 1 <= engines[RGB].runs - stand_ins <= seconds / COMPARE_EVERY + 2
+    assert engines[DEPTH].runs >= 40 - stand_ins
     assert {name for engine in engines.values() for name in engine.threads} == {'inference'}
 
 
