@@ -6,6 +6,7 @@ import pytest
 from embedded_world import World, world  # noqa: F401
 
 from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.evaluation.bench import resident_mb
 from crodino_ros.middleware.choice import uses_rclpy
 from crodino_ros.middleware.embedded.context import Context
 from crodino_ros.middleware.embedded.interfaces import interface
@@ -49,6 +50,28 @@ def test_topics_are_listed_with_their_types(world: World):  # noqa: F811
     assert topics['/image'] == ['sensor_msgs/msg/Image']
     assert topics['/here/chat'] == ['std_msgs/msg/String']
     assert node.count_subscribers('/image') == 1
+
+
+def test_a_node_that_looks_at_the_graph_all_the_time_does_not_grow(world: World):  # noqa: F811
+    node, other = world.node('here'), Node('camera', context=world.join())
+    other.create_publisher(String, 'image', 1)
+    world.until(lambda: node.count_publishers('image'))
+    before = resident_mb()
+    for _ in range(3000):
+        node.count_publishers('image')
+    assert resident_mb() - before < 1  # cyclonedds loses 1.4 kB with every reading of such a graph
+
+
+def test_publishers_that_come_and_go_are_counted(world: World):  # noqa: F811
+    node, other = world.node('here'), Node('camera', context=world.join())
+    first = other.create_publisher(String, 'image', 1)
+    world.until(lambda: node.count_publishers('image') == 1)
+    second = other.create_publisher(String, 'image', 1)
+    world.until(lambda: node.count_publishers('image') == 2)
+    other.destroy_publisher(first)
+    world.until(lambda: node.count_publishers('image') == 1)
+    other.destroy_publisher(second)
+    world.until(lambda: node.count_publishers('image') == 0)
 
 
 def test_log_lines_are_published(world: World):  # noqa: F811

@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 from cyclonedds.builtin import (
-    BuiltinDataReader,
     BuiltinTopicDcpsParticipant,
     BuiltinTopicDcpsPublication,
     BuiltinTopicDcpsSubscription,
 )
-from cyclonedds.core import InstanceState, ReadCondition, SampleState, ViewState
 
 from crodino_ros.middleware.embedded import cdr
 from crodino_ros.middleware.embedded.dds_types import ros_type
+from crodino_ros.middleware.embedded.discovery import Discovered
 from crodino_ros.middleware.embedded.interfaces import deserialize, interface
-from crodino_ros.middleware.embedded.participant import Participant, delete
+from crodino_ros.middleware.embedded.participant import Participant
 from crodino_ros.middleware.embedded.qos import (
     DurabilityPolicy,
     HistoryPolicy,
@@ -31,7 +30,6 @@ from crodino_ros.middleware.embedded.qos import (
 )
 
 _TYPE = 'rmw_dds_common/msg/ParticipantEntitiesInfo'
-_ANY = ViewState.Any | SampleState.Any
 _MANY = 10_000
 
 
@@ -57,9 +55,9 @@ class Graph:
         self._guid = participant.guid
         self._writer = participant.writer('ros_discovery_info', _TYPE, latched)
         self._reader = participant.reader('ros_discovery_info', _TYPE, every, ignore_own=True)
-        self._participants = BuiltinDataReader(participant.entity, BuiltinTopicDcpsParticipant)
-        self._publications = BuiltinDataReader(participant.entity, BuiltinTopicDcpsPublication)
-        self._subscriptions = BuiltinDataReader(participant.entity, BuiltinTopicDcpsSubscription)
+        self._participants = Discovered(participant, BuiltinTopicDcpsParticipant)
+        self._publications = Discovered(participant, BuiltinTopicDcpsPublication)
+        self._subscriptions = Discovered(participant, BuiltinTopicDcpsSubscription)
         self._own: dict[tuple[str, str], tuple[set[bytes], set[bytes]]] = {}
         self._others: dict[bytes, Any] = {}
         self._lock = threading.Lock()
@@ -106,7 +104,7 @@ class Graph:
     def topics(self) -> dict[str, set[str]]:
         """Types by topic name."""
         found: dict[str, set[str]] = {}
-        for endpoint in self._endpoints(self._publications) + self._endpoints(self._subscriptions):
+        for endpoint in self._publications.alive() + self._subscriptions.alive():
             if endpoint.topic_name.startswith('rt/'):
                 types = found.setdefault(endpoint.topic_name[2:], set())
                 types.add(ros_type(endpoint.type_name))
@@ -120,10 +118,10 @@ class Graph:
         """Every subscription to an absolute topic name, of whatever type."""
         return self._infos(self._subscriptions, topic)
 
-    def _infos(self, reader: Any, topic: str) -> list[TopicEndpointInfo]:
+    def _infos(self, known: Discovered, topic: str) -> list[TopicEndpointInfo]:
         owners = self._owners()
         infos = []
-        for endpoint in self._endpoints(reader):
+        for endpoint in known.alive():
             if endpoint.topic_name == f'rt{topic}':
                 name, namespace = owners.get(endpoint.key.bytes, ('_NODE_NAME_UNKNOWN_', '/'))
                 infos.append(
@@ -150,17 +148,9 @@ class Graph:
         for data, _ in cdr.take(self._reader, _MANY):
             info = deserialize(data, interface(_TYPE))
             self._others[info.gid.data.tobytes()] = info
-        present = {p.key.bytes for p in self._endpoints(self._participants)}
+        present = {p.key.bytes for p in self._participants.alive()}
         self._others = {gid: info for gid, info in self._others.items() if gid in present}
         return list(self._others.values())
-
-    @staticmethod
-    def _endpoints(reader: Any) -> list[Any]:
-        condition = ReadCondition(reader, _ANY | InstanceState.Alive)
-        try:
-            return [s for s in reader.read(_MANY, condition) if s.sample_info.valid_data]
-        finally:
-            delete(condition)
 
     def _announce(self) -> None:
         message = interface(_TYPE)(
