@@ -23,6 +23,8 @@ from crodino_core.runtime.segmenter import FailoverSegmenter
 Call = Callable[[], object]
 TORCH_EAGER = 'torch eager'
 WARM_UP = 3
+SETTLING_S = 0.06
+"""The threads of torch and ONNX Runtime spin for tens of milliseconds after their last call."""
 
 
 def bench_engines(
@@ -91,9 +93,10 @@ def time_interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, np.nda
     rng = np.random.default_rng(0)
     for index in range(rounds):
         for name in rng.permutation(list(calls)):
-            # Once without the clock: the threads of torch and ONNX Runtime still spin for some
-            # milliseconds while whoever comes next begins, and the caches hold another's weights.
-            calls[name]()
+            # Without the clock until the cores and their caches are this contestant's alone.
+            settled = time.perf_counter() + SETTLING_S
+            while time.perf_counter() < settled:
+                calls[name]()
             began = time.perf_counter()
             calls[name]()
             times[name][index] = (time.perf_counter() - began) * 1e3

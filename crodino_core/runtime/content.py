@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from crodino_core.modality import Modality
@@ -44,7 +45,7 @@ def find_problem(
     if layout is not None:
         return layout
     rows, columns = (max(1, side // SAMPLES_PER_SIDE) for side in frame.size)
-    sample = frame.image[::rows, ::columns]
+    sample = np.ascontiguousarray(frame.image[::rows, ::columns])
     if frame.modality is Modality.RGB:
         return _color_problem(sample)
     return _depth_problem(sample, depth_range, min_valid_depth)
@@ -74,7 +75,7 @@ def _color_problem(sample: np.ndarray) -> Problem | None:
     bright = np.count_nonzero(sample >= BRIGHT) / sample.size
     if bright >= MOSTLY:
         return Problem('saturated image', f'{bright:.0%} of the values are {BRIGHT} or more')
-    spread = float(sample.std(axis=(0, 1), dtype=np.float32).max())
+    spread = _spread(sample)
     if spread < UNIFORM_STD:
         return Problem('uniform image', f'the standard deviation of the colours is {spread:.1f}')
     return None
@@ -84,9 +85,9 @@ def _depth_problem(
     sample: np.ndarray, depth_range: tuple[float, float], min_valid_depth: float
 ) -> Problem | None:
     """Wrong unit, too few valid pixels or one plane: `sample` is float32 [h, w]."""
-    measured = sample[np.isfinite(sample) & (sample > 0)]
-    median = float(np.median(measured)) if measured.size else 0.0
-    if median > FARTHEST_PLAUSIBLE:
+    measured = sample[(sample > 0) & (sample < np.inf)]
+    if 2 * np.count_nonzero(measured > FARTHEST_PLAUSIBLE) > measured.size:
+        median = float(np.median(measured))
         return Problem(
             'wrong unit', f'the median depth is {median:.0f}: millimetres, metres were expected'
         )
@@ -99,7 +100,13 @@ def _depth_problem(
             f'{share:.1%} of the pixels lie in {nearest:g} to {farthest:g} m, '
             f'{min_valid_depth:.0%} are needed',
         )
-    spread = float(valid.std(dtype=np.float64))
+    spread = _spread(valid)
     if spread < CONSTANT_DEPTH_STD:
         return Problem('constant depth', f'every valid pixel is {float(valid[0]):.3f} m away')
     return None
+
+
+def _spread(sample: np.ndarray) -> float:
+    """Return the greatest standard deviation of a channel."""
+    _, deviations = cv2.meanStdDev(sample)
+    return float(deviations.max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,8 @@ class _Kind:
     requires_for_logits: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     """What pip calls them, where that differs from what Python imports."""
+    together: bool = False
+    """Both networks may be compiled at once, in threads."""
 
 
 _KINDS = {
@@ -56,7 +59,7 @@ _KINDS = {
         ('onnx',),
         packages=('onnxruntime-gpu',),
     ),
-    'openvino': _Kind('openvino_engine', 'OpenVinoEngine', ('openvino',)),
+    'openvino': _Kind('openvino_engine', 'OpenVinoEngine', ('openvino',), together=True),
     'onnxruntime': _Kind('onnxruntime_engine', 'OnnxRuntimeEngine', ('onnxruntime',), ('onnx',)),
     'torch': _Kind('torch_engine', 'TorchEngine', ('torch', 'onnx', 'onnx2torch')),
 }
@@ -142,14 +145,27 @@ def _load(
         module = importlib.import_module(f'{__name__}.{kind.module}')
         engine_class: Callable[..., Engine] = getattr(module, kind.class_name)
         engines = {m: engine_class(bundle.onnx_path(m), **options) for m in Modality}
-        for modality, engine in engines.items():  # what cannot be compiled is to be known now
-            engine.prepare(sizes.get(modality, USUAL_SIZE))
+        _prepare(engines, sizes, kind.together)  # what cannot be compiled is to be known now
     except Exception as error:  # whatever a library raises, the user gets one line
         reason = str(error).strip().partition('\n')[0] or type(error).__name__
         raise CrodinoError(
             f'the engine {name} cannot run the networks of {bundle.path}: {reason}'
         ) from error
     return engines
+
+
+def _prepare(
+    engines: Mapping[Modality, Engine], sizes: Mapping[Modality, tuple[int, int]], together: bool
+) -> None:
+    def prepare(modality: Modality) -> None:
+        engines[modality].prepare(sizes.get(modality, USUAL_SIZE))
+
+    if together:
+        with ThreadPoolExecutor(len(engines)) as pool:
+            list(pool.map(prepare, engines))
+    else:
+        for modality in engines:
+            prepare(modality)
 
 
 def _require(name: str, kind: _Kind, besides: tuple[str, ...]) -> None:
