@@ -12,6 +12,7 @@ from torch import nn
 
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning.models.deeplabv3plus import DeepLabV3PlusDecoder
+from crodino_core.learning.models.depthwise import WideDepthwiseConv2d, widen_depthwise
 from crodino_core.learning.models.encoder import Encoder
 from crodino_core.learning.models.inputs import DepthInput
 from crodino_core.learning.models.twin import Architecture, ModalityNetwork, Split, TwinNetwork
@@ -251,3 +252,41 @@ def test_inverse_depth_is_linear_across_a_plane() -> None:
     inverse = DepthInput((0.1, 10.0))(plane.view(1, 1, 1, -1))[0, 0, 0]
 
     assert torch.allclose(inverse.diff(), inverse.diff()[:1].expand(8), atol=1e-6)
+
+
+def test_only_strided_and_dilated_depthwise_convolutions_are_widened() -> None:
+    layers = nn.Sequential(
+        nn.Conv2d(8, 8, 3, stride=2, groups=8),
+        nn.Conv2d(8, 8, 3, dilation=2, groups=8),
+        nn.Conv2d(8, 8, 3, groups=8),
+        nn.Conv2d(8, 8, 3, stride=2),
+        nn.Conv2d(1, 8, 3, stride=2),
+    )
+
+    widen_depthwise(layers)
+
+    assert [type(layer) is WideDepthwiseConv2d for layer in layers] == [True, True] + 3 * [False]
+
+
+def test_a_widened_convolution_is_float32_under_autocast_and_the_same_without() -> None:
+    plain = nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8)
+    layer = nn.Sequential(nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8))
+    widen_depthwise(layer)
+    layer[0].load_state_dict(plain.state_dict())
+    image = torch.randn(2, 8, 10, 12)
+
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = layer(image.bfloat16())
+
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, plain(image.bfloat16().float()))
+    assert torch.equal(layer(image), plain(image))
+
+
+def test_the_strided_depthwise_layers_of_mobilenet_v2_are_widened() -> None:
+    widened = [m for m in Encoder('mobilenet_v2').modules() if isinstance(m, WideDepthwiseConv2d)]
+
+    # Three strides from 2 to 16, and the two blocks that are dilated for the last one.
+    assert [(each.stride[0], each.dilation[0]) for each in widened] == [
+        (2, 1), (2, 1), (2, 1), (1, 2), (1, 2), (1, 2)
+    ]  # fmt: skip

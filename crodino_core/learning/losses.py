@@ -153,12 +153,7 @@ def _symmetric_info_nce(similarity: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    # Classes last, as the tensor lies in memory: the softmax of rows takes half the time of one
-    # across planes, and its gradient comes back in the layout that the resizing wants.
-    rows = logits.movedim(1, -1).flatten(0, -2)
-    total = functional.cross_entropy(
-        rows, label.flatten(), ignore_index=UNLABELLED, reduction='sum'
-    )
+    total = functional.cross_entropy(logits, label, ignore_index=UNLABELLED, reduction='sum')
     return total / _mean_count(label != UNLABELLED)
 
 

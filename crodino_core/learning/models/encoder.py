@@ -11,6 +11,7 @@ import torchvision
 from torch import Tensor, nn
 
 from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.learning.models.depthwise import widen_depthwise
 
 SKIP_STRIDE = 4
 OUTPUT_STRIDE = 16
@@ -49,6 +50,7 @@ class Encoder(nn.Module):
         for stage, stride in zip(stages, strides, strict=True):
             if stride > OUTPUT_STRIDE:
                 _dilate(stage, stride // OUTPUT_STRIDE)
+            widen_depthwise(stage)
         dilated_strides, channels = _probe(stages)
         if SKIP_STRIDE not in strides or dilated_strides[-1] != OUTPUT_STRIDE:
             raise UsageError(
