@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 
 from crodino_core.bundle import ModelBundle
-from crodino_core.evaluation.failure_job import FailureJob
+from crodino_core.evaluation.failure_job import BundleEntry, FailureJob
 from crodino_core.evaluation.inference_time import MEASURED
 from crodino_core.evaluation.metrics import summarize
 from crodino_core.evaluation.replay_memory import KeptRecording, PredictionMemory
@@ -35,11 +35,11 @@ def run_job(job: FailureJob) -> dict[str, Any]:
     recording = _recording(job.bag.path, topics, round(limit * FRAMES_SHARE))
     arbiter = Arbiter(job.policy.policy, job.policy.prefer, job.policy.when_none)
     logits = arbiter.policy in FUSING
-    bundle, loaded = _networks(job.bundle.path, job.engine, logits)
+    bundle, loaded = _networks(job.bundle, job.engine, logits)
     memory = None
     if job.inference_time != MEASURED:
         memory = _predictions(
-            job.bag.path, job.bundle.path, job.engine, logits, round(limit * (1 - FRAMES_SHARE))
+            job.bag.path, job.bundle, job.engine, logits, round(limit * (1 - FRAMES_SHARE))
         )
     result = replay_with(
         recording,
@@ -59,14 +59,14 @@ def _recording(path: Path, topics: tuple[tuple[str, str], ...], limit: int) -> K
 
 
 @lru_cache(maxsize=1)
-def _networks(path: Path, engine: str, logits: bool) -> tuple[ModelBundle, LoadedEngines]:
-    bundle = ModelBundle.load(path)
+def _networks(entry: BundleEntry, engine: str, logits: bool) -> tuple[ModelBundle, LoadedEngines]:
+    bundle = ModelBundle.load(entry.path, entry.precision, entry.resolution)
     return bundle, load_engines(bundle, engine, threads=1, logits=logits)
 
 
 @lru_cache(maxsize=1)
 def _predictions(
-    bag: Path, bundle: Path, engine: str, logits: bool, limit: int
+    bag: Path, bundle: BundleEntry, engine: str, logits: bool, limit: int
 ) -> PredictionMemory:
     """Of one bag and one bundle: with another of them it starts empty."""
     return PredictionMemory(limit)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -398,3 +399,20 @@ def test_a_precision_that_the_bundle_lacks_is_answered_with_those_it_has(crodino
     code, _, err = crodino('replay', bag, '--model', bundle, '--resolution', 'small')
     assert code == 2
     assert 'HEIGHTxWIDTH' in assert_one_line(err)
+
+
+def test_a_replay_that_is_terminated_leaves_nothing_behind(
+    crodino, bag, bundle, monkeypatch, tmp_path
+):
+    def be_terminated(*arguments, **options):
+        assert list((tmp_path / 'out').iterdir())  # what is being written
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr('crodino_ros.replay_run.replay_with', be_terminated)
+    before = signal.getsignal(signal.SIGTERM)
+
+    code, _, _ = crodino('replay', bag, '--model', bundle, '--out', 'out')
+
+    assert code == 143
+    assert not (tmp_path / 'out').exists()
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -101,6 +101,8 @@ def test_a_severity_goes_before_a_measure_that_was_given(tmp_path):
         ('bags: [a]\ninference_time: soon', "'measured'"),
         ('bags: [a]\nmemory_mb: lots', 'megabytes'),
         ('bags: [a]\nengine: openvno', "did you mean 'openvino'"),
+        ('bags: [a]\nbundles: [{path: n, precision: int4}]', "did you mean 'int8'"),
+        ('bags: [a]\nbundles: [{path: n, resolution: wide}]', 'bundles, entry 1: '),
         ('[1, 2]', 'a mapping'),
         ('{', 'cannot be read'),
     ],
@@ -110,6 +112,20 @@ def test_what_is_wrong_with_a_plan_is_said_before_anything_runs(tmp_path, text, 
         plan(tmp_path, text)
     assert expected in str(error.value)
     assert '\n' not in str(error.value)
+
+
+def test_one_bundle_may_be_there_with_several_of_its_networks(tmp_path):
+    read = plan(
+        tmp_path,
+        'bags: [hall]\nscenarios: [clean]\n'
+        'bundles: [net, {path: net, precision: int8}, {path: net, resolution: 192x256}]',
+    )
+    jobs = read.jobs()
+    assert [job.bundle.name for job in jobs] == ['net', 'net int8', 'net 192x256']
+    assert [job.bundle.precision for job in jobs] == ['float32', 'int8', 'float32']
+    assert [job.bundle.resolution for job in jobs] == [None, None, (192, 256)]
+    digests = {job.identity().rsplit('--')[-1] for job in jobs}
+    assert len(digests) == 3
 
 
 def test_a_plan_that_is_not_there(tmp_path):

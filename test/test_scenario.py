@@ -122,6 +122,8 @@ def test_a_wrong_fault_is_explained(tmp_path, fault, reason):
         ('faults: {sensor: rgb}', 'a list of mappings'),
         ('faults: [3]', 'a list of mappings'),
         ('faults: [', 'cannot be read'),
+        ('faults: []\nfaults: []', 'the key faults is given twice'),
+        ('faults: [{sensor: rgb, kind: drop, from: 1, from: 2}]', 'the key from is given twice'),
     ],
 )
 def test_a_wrong_file_is_explained(tmp_path, text, reason):

@@ -85,7 +85,7 @@ def test_a_missing_setting_is_named(tmp_path: Path) -> None:
         load_config(write(tmp_path, content))
 
 
-@pytest.mark.parametrize('text', ['- a list', 'a: [', ''])
+@pytest.mark.parametrize('text', ['- a list', 'a: [', '', 'seed: 1\nseed: 2'])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / 'config.yaml'
     path.write_text(text)

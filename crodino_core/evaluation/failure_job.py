@@ -15,6 +15,7 @@ from crodino_core.bundle import DESCRIPTION_FILE
 from crodino_core.evaluation.inference_time import InferenceTime
 from crodino_core.evaluation.scenario import Scenario
 from crodino_core.modality import Modality
+from crodino_core.variants import FLOAT32
 
 CLEAN = 'clean'
 """Stands for a scenario without any fault."""
@@ -42,10 +43,12 @@ class PolicyEntry:
 
 @dataclass(frozen=True)
 class BundleEntry:
-    """A model bundle of a plan."""
+    """A model bundle of a plan, and the pair of its networks that is replayed."""
 
     name: str
     path: Path
+    precision: str = FLOAT32
+    resolution: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class FailureJob:
             _file_facts(self.bag.path),
             sorted(self.bag.topics.items()),
             _digest_of(self.bundle.path / DESCRIPTION_FILE),
+            [self.bundle.precision, self.bundle.resolution],
             repr(self.policy),
             repr(self.scenario),
             [self.severity, self.engine, self.inference_time, __version__],

@@ -42,6 +42,8 @@ from crodino_core.evaluation.scenario import Scenario, load_scenario, scenario_n
 from crodino_core.modality import Modality
 from crodino_core.runtime.arbiter import Arbiter
 from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
+from crodino_core.strict_yaml import load_strictly
+from crodino_core.variants import FLOAT32, PRECISIONS, parse_resolution
 
 ALL = 'all'
 _KEYS = (
@@ -109,7 +111,7 @@ def load_plan(path: str | Path, default_bundle: Path) -> FailurePlan:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = load_strictly(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise UsageError(f'the plan {path} cannot be read: {reason}') from error
@@ -171,8 +173,19 @@ class _Reader:
         return BagEntry(str(options.get('name') or path.name), path, topics)
 
     def bundle(self, value: Any, where: str) -> BundleEntry:
-        path, options = self._located(value, where, ('path', 'name'))
-        return BundleEntry(str(options.get('name') or path.name), path)
+        path, options = self._located(value, where, ('path', 'name', 'precision', 'resolution'))
+        precision = options.get('precision', FLOAT32)
+        if precision not in PRECISIONS:
+            raise UsageError(
+                f'{where}: the precision is {precision!r}{nearest(str(precision), PRECISIONS)}'
+            )
+        try:
+            resolution = parse_resolution(str(options.get('resolution', '')))
+        except UsageError as error:
+            raise UsageError(f'{where}: {error}') from error
+        chosen = [str(options[key]) for key in ('precision', 'resolution') if key in options]
+        name = str(options.get('name') or ' '.join([path.name, *chosen]))
+        return BundleEntry(name, path, precision, resolution)
 
     def policy(self, value: Any, where: str) -> PolicyEntry:
         options = {'policy': value} if isinstance(value, str) else value

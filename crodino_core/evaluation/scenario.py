@@ -35,6 +35,7 @@ from crodino_core.evaluation.faults import FAULTS
 from crodino_core.evaluation.known_words import check_keys, nearest
 from crodino_core.modality import Modality
 from crodino_core.resources import share_directory
+from crodino_core.strict_yaml import load_strictly
 
 __all__ = [
     'FaultSpan',
@@ -56,7 +57,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     """
     path = _find(str(name_or_path))
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = load_strictly(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise UsageError(f'the scenario {path} cannot be read: {reason}') from error

@@ -22,6 +22,7 @@ from crodino_core.learning.decoupled_augment import (
 )
 from crodino_core.learning.models.twin import SplitKind
 from crodino_core.modality import Modality
+from crodino_core.strict_yaml import load_strictly
 
 STRICT = ConfigDict(extra='forbid')
 Weight = Annotated[float, Field(ge=0)]
@@ -150,7 +151,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     :raises UsageError: the file is not readable, or a key or value is wrong.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = load_strictly(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise UsageError(f'{path}: the configuration cannot be read: {reason}') from error

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +49,21 @@ ThreadsOption = Annotated[
 
 INTERRUPTED = 130
 """Exit code after SIGINT, as shells have it."""
+
+
+@contextmanager
+def tidy_on_sigterm() -> Iterator[None]:
+    """Have SIGTERM end the command as Ctrl-C does, so that nothing half-written stays."""
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
 
 console = Console()
 notes = Console(stderr=True)

@@ -28,6 +28,7 @@ from crodino_ros.commands.options import (
     default_model,
     notes,
     print_json,
+    tidy_on_sigterm,
 )
 from crodino_ros.replay_run import ReplaySettings, replay_bag
 
@@ -84,8 +85,9 @@ def replay(
         inference_time=parse_inference_time(inference_time),
     )
     out = out or Path(f'{bag.resolve().stem}-{scenario_name(settings)}')
-    result = replay_bag(bag, settings, out)
-    _, page = write_report(result, out)
+    with tidy_on_sigterm():
+        result = replay_bag(bag, settings, out)
+        _, page = write_report(result, out)
     for warning in result.warnings:
         notes.print(f'warning: {warning}', markup=False, highlight=False, soft_wrap=True)
     if as_json:
