@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import yaml
 
@@ -54,7 +55,7 @@ class LabelSet:
         """
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self)] = self.colors
-        return np.take(palette, mask, axis=0)
+        return np.asarray(cv2.applyColorMap(mask, palette[:, None]))
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the classes as plain data, the form `from_list` reads."""

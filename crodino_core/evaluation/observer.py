@@ -10,7 +10,7 @@ from crodino_core.evaluation.bootstrap import tally
 from crodino_core.evaluation.frame_set import FrameSet
 from crodino_core.evaluation.injection import Injection
 from crodino_core.evaluation.iou import confusion_matrix, miou_of
-from crodino_core.evaluation.pictures import PictureBook, thumbnail
+from crodino_core.evaluation.pictures import PictureBook
 from crodino_core.evaluation.records import (
     KeyPicture,
     OutputRecord,
@@ -154,8 +154,8 @@ class Observer:
         phase.confusion = confusion if phase.confusion is None else phase.confusion + confusion
         phase.tallies.append(tally(confusion))
         phase.scored += 1
-        output.miou = picture.miou = miou_of(confusion)
-        picture.label = thumbnail(label)
+        output.miou = miou_of(confusion)
+        self._book.score(picture, label, output.miou)
 
     def _cause(self) -> str:
         """Say what is wrong with the sensors, or that nothing is."""

@@ -66,9 +66,9 @@ class PictureBook:
             caption='',
             failure=None,
             modality=modality,
-            rgb=thumbnail(frames[Modality.RGB].image) if Modality.RGB in frames else None,
-            depth=_metres(frames[Modality.DEPTH].image) if Modality.DEPTH in frames else None,
-            mask=thumbnail(mask),
+            rgb=frames[Modality.RGB].image if Modality.RGB in frames else None,
+            depth=frames[Modality.DEPTH].image if Modality.DEPTH in frames else None,
+            mask=mask,
         )
         if self._mark is not None:
             self._keep(picture, f'first mask after: {self._mark[0]}', self._mark[1])
@@ -80,8 +80,15 @@ class PictureBook:
         if slot > self._film_slot:
             self.film.append(picture)
             self._film_slot = slot
+            _reduce(picture)
         self._last = picture
         return picture
+
+    def score(self, picture: KeyPicture, label: np.ndarray, miou: float | None) -> None:
+        """Add the ground truth of a mask that was shown, uint8 [H, W], and what it scored."""
+        picture.label, picture.miou = label, miou
+        if picture.kept:
+            _reduce(picture)
 
     def _keep(self, picture: KeyPicture, caption: str, failure: int | None) -> None:
         if not picture.caption and len(self.pictures) >= MOST_PICTURES:
@@ -89,6 +96,19 @@ class PictureBook:
         if not picture.caption:
             self.pictures.append(picture)
         picture.caption, picture.failure = caption, failure
+        _reduce(picture)
+
+
+def _reduce(picture: KeyPicture) -> None:
+    """Make copies of a picture's images, small ones: most pictures are never kept."""
+    picture.kept = True
+    if picture.rgb is not None:
+        picture.rgb = thumbnail(picture.rgb)
+    if picture.depth is not None:
+        picture.depth = _metres(picture.depth)
+    if picture.label is not None:
+        picture.label = thumbnail(picture.label)
+    picture.mask = thumbnail(picture.mask)
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:

@@ -173,6 +173,8 @@ class KeyPicture:
     """uint8 [h, w], ground truth; None without."""
     miou: float | None = None
     """mIoU of the whole mask of this instant, percent."""
+    kept: bool = False
+    """Whether it will be in the report; the images of others are not small."""
 
 
 @dataclass
