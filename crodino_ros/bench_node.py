@@ -22,9 +22,9 @@ from crodino_ros.bench_driver_node import RATE
 from crodino_ros.bench_node_figures import MaskSeen, Observed, figures, latency_percentiles
 from crodino_ros.live_demo import START_PATIENCE
 from crodino_ros.mask_outputs import LATCHED, RELIABLE
-from crodino_ros.middleware import NATIVE, Node, SingleThreadedExecutor, rclpy
+from crodino_ros.middleware import NATIVE, Node, SingleThreadedExecutor
 from crodino_ros.middleware.msg import DiagnosticArray, Image
-from crodino_ros.node_process import NAMESPACE, check_running, node_process
+from crodino_ros.node_process import NAMESPACE, check_running, in_graph, node_process
 from crodino_ros.sensor_input import TOPICS
 
 TARGETS = {
@@ -132,8 +132,7 @@ def _observe(
     driver = [*('-p', f'height:={bench.size[0]}'), *('-p', f'width:={bench.size[1]}')]
     driver += [*('-p', f'frames:={frames}'), *('-p', f'cut_from:={cut[0]}')]
     driver += ['-p', f'cut_frames:={cut[1]}']
-    rclpy.init(args=[])
-    try:
+    with in_graph():
         monitor = BenchMonitor()
         seen = monitor.seen
         executor = SingleThreadedExecutor()
@@ -167,8 +166,6 @@ def _observe(
                 raise CrodinoError(f'{module} published no mask in {frames} frames')
             seen.began, seen.ended = masks[0], masks[-1]
         return seen
-    finally:
-        rclpy.try_shutdown()
 
 
 class _MemorySampler:

@@ -21,10 +21,10 @@ from crodino_core.modality import Modality
 from crodino_ros.bags import BagRecording
 from crodino_ros.engine_parameters import ENGINE_PARAMETERS
 from crodino_ros.mask_outputs import LATCHED, RELIABLE
-from crodino_ros.middleware import Node, SingleThreadedExecutor, rclpy
+from crodino_ros.middleware import Node, SingleThreadedExecutor
 from crodino_ros.middleware.msg import DiagnosticArray, Image, String
 from crodino_ros.node_parameters import check_choices
-from crodino_ros.node_process import NAMESPACE, check_running, node_process
+from crodino_ros.node_process import NAMESPACE, check_running, in_graph, node_process
 
 SCENARIO = 'demo'
 START_PATIENCE = 60.0
@@ -125,8 +125,7 @@ def run_live_demo(bag: Path, model: Path, engine: str, console: Console) -> Live
     """
     check_choices(ENGINE_PARAMETERS, {'engine': engine})
     duration = BagRecording(bag).duration
-    rclpy.init(args=[])
-    try:
+    with in_graph():
         monitor = Monitor()
         executor = SingleThreadedExecutor()
         executor.add_node(monitor)
@@ -162,8 +161,6 @@ def run_live_demo(bag: Path, model: Path, engine: str, console: Console) -> Live
                     if player.returncode != 0:
                         check_running(bag_player_node=player)
         return monitor.figures
-    finally:
-        rclpy.try_shutdown()
 
 
 def _segment_arguments(model: Path, engine: str) -> list[str]:

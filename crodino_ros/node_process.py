@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from crodino_core.errors import CrodinoError
+from crodino_ros.middleware import ExternalShutdownException, rclpy
 
 NAMESPACE = f'/crodino_demo_{os.getpid()}'
 """Of our own nodes and of those beside us; two demonstrations in one domain do not mix."""
@@ -18,6 +19,38 @@ STOP_PATIENCE = 10.0
 DEAF = ('/bin/sh', '-c', 'trap "" INT; exec "$@"', 'sh')
 """Runs a command that a Ctrl-C does not reach until its own handler is there: Python would print a
 traceback from the middle of its imports."""
+
+
+@contextmanager
+def in_graph() -> Iterator[None]:
+    """Join the ROS graph, and leave it with the block.
+
+    :raises ExternalShutdownException: we were told to stop, by SIGINT or SIGTERM.
+    :raises KeyboardInterrupt: the same, where the middleware was not at work.
+
+    A Ctrl-C shuts the middleware down, and whoever spins is told. rclpy besides lets Python raise
+    `KeyboardInterrupt` wherever it is: in the middle of `Popen.poll` that leaves a lock held for
+    good, and the process would never be waited for. So that one is raised at the ends only.
+    """
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        rclpy.init(args=[])  # after `signal`: it calls the handler that it finds
+        try:
+            if noted:
+                raise KeyboardInterrupt
+            yield
+        except Exception as error:
+            if rclpy.ok():
+                raise
+            # rclpy stumbles over whatever it was doing when the middleware went away.
+            raise ExternalShutdownException from error
+        finally:
+            rclpy.try_shutdown()
+        if noted:
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
