@@ -29,12 +29,14 @@ from crodino_ros.bench_failures import (
 from crodino_ros.bench_training import bench_training, print_training
 from crodino_ros.commands.learning import require_training
 from crodino_ros.commands.options import (
+    INTERRUPTED,
     EngineOption,
     JsonOption,
     ModelOption,
     ThreadsOption,
     console,
     default_model,
+    notes,
     print_json,
 )
 from crodino_ros.replay_run import ReplaySettings, replay_bag
@@ -140,8 +142,13 @@ def _bench_node(
 ) -> None:
     # Not at the top: the middleware is an optional dependency of the other parts.
     from crodino_ros.bench_node import NodeBench, bench_node
+    from crodino_ros.middleware import ExternalShutdownException
 
-    found = bench_node(NodeBench(model, engine, threads, size, frames))
+    try:
+        found = bench_node(NodeBench(model, engine, threads, size, frames))
+    except (KeyboardInterrupt, ExternalShutdownException):
+        notes.print('interrupted; nothing was measured to its end')
+        raise typer.Exit(INTERRUPTED) from None
     found['environment'] = environment()
     print_json(found) if as_json else _print_node(found)
 
