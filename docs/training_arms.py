@@ -14,7 +14,7 @@ CONFIG = Path(__file__).resolve().parents[1] / 'config' / 'train' / 'indoor.yaml
 
 MAIN: dict[str, list[str]] = {'independent': ['method=independent'], 'crodino': []}
 ABLATIONS: dict[str, list[str]] = {
-    'contrast 0.05': ['loss.contrastive=0.05'],
+    'contrast 0.5': ['loss.contrastive=0.5'],
     'without contrast': ['loss.contrastive=0'],
     'without mixup': ['loss.mixup=0'],
     'without auxiliary': ['loss.auxiliary=0'],

@@ -40,8 +40,8 @@ class OnnxRuntimeEngine:
         options.log_severity_level = 3
         options.inter_op_num_threads = 1
         options.intra_op_num_threads = threads or 0
-        # Threads that spin between two images would burn the cores the robot needs elsewhere.
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        # Threads may spin within an image; between two, they would burn the cores the robot needs.
+        options.add_session_config_entry('session.force_spinning_stop', '1')
         available = [p for p in providers if p in ort.get_available_providers()]
         source = _with_logits(path) if logits else str(path)
         self._session = ort.InferenceSession(source, options, providers=available)
