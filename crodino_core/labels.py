@@ -55,6 +55,8 @@ class LabelSet:
         """
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self)] = self.colors
+        if not mask.size:  # OpenCV would divide by it
+            return np.zeros((*mask.shape, 3), np.uint8)
         return np.asarray(cv2.applyColorMap(mask, palette[:, None]))
 
     def to_list(self) -> list[dict[str, Any]]:

@@ -16,13 +16,16 @@ def load_strictly(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        given: set[str] = set()
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here, before merge keys are worked in, which may well repeat what they overrule.
+        node = super().compose_mapping_node(anchor)
+        given: set[tuple[str, str]] = set()
         for key, _ in node.value:
-            if key.value in given and isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if (key.tag, key.value) in given:
+                raise yaml.composer.ComposerError(
                     None, None, f'the key {key.value} is given twice', key.start_mark
                 )
-            if isinstance(key, yaml.ScalarNode):
-                given.add(key.value)
-        return super().construct_mapping(node, deep)
+            given.add((key.tag, key.value))
+        return node

@@ -41,12 +41,14 @@ def in_graph() -> Iterator[None]:
                 raise KeyboardInterrupt
             yield
         except Exception as error:
-            if rclpy.ok():
+            if rclpy.ok() and not noted:
                 raise
             # rclpy stumbles over whatever it was doing when the middleware went away.
             raise ExternalShutdownException from error
         finally:
             rclpy.try_shutdown()
+            # rclpy leaves them in place, and would not notice that `signal` takes them away below.
+            rclpy.uninstall_signal_handlers()
         if noted:
             raise KeyboardInterrupt
     finally:

@@ -139,6 +139,16 @@ def test_any_image_size_gives_a_mask_of_that_size(
 
 
 @pytest.mark.parametrize('modality', Modality)
+def test_no_convolution_is_exported_behind_a_cast(bundle: ModelBundle, modality: Modality) -> None:
+    # In an fp16 network such a cast would go back to float32.
+    nodes = onnx.load(bundle.onnx_path(modality)).graph.node
+    cast = {node.output[0] for node in nodes if node.op_type == 'Cast'}
+    read = [node.input[0] for node in nodes if node.op_type == 'Conv']
+
+    assert read and not cast & set(read)
+
+
+@pytest.mark.parametrize('modality', Modality)
 def test_the_mask_is_the_networks_argmax(run: Path, modality: Modality) -> None:
     network, _, _ = checkpoint.load_best(run, modality)
     image = torch.from_numpy(image_of(modality, *INPUT_SIZE))

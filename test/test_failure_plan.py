@@ -101,7 +101,7 @@ def test_a_severity_goes_before_a_measure_that_was_given(tmp_path):
         ('bags: [a]\ninference_time: soon', "'measured'"),
         ('bags: [a]\nmemory_mb: lots', 'megabytes'),
         ('bags: [a]\nengine: openvno', "did you mean 'openvino'"),
-        ('bags: [a]\nbundles: [{path: n, precision: int4}]', "did you mean 'int8'"),
+        ('bags: [a]\nbundles: [{path: n, precision: int4}]', 'bundles, entry 1: the precision'),
         ('bags: [a]\nbundles: [{path: n, resolution: wide}]', 'bundles, entry 1: '),
         ('[1, 2]', 'a mapping'),
         ('{', 'cannot be read'),

@@ -62,6 +62,15 @@ def test_a_node_that_looks_at_the_graph_all_the_time_does_not_grow(world: World)
     assert resident_mb() - before < 1  # cyclonedds loses 1.4 kB with every reading of such a graph
 
 
+def test_a_publisher_that_came_and_went_unseen_is_not_counted(world: World):  # noqa: F811
+    node, other = world.node('here'), Node('camera', context=world.join())
+    for _ in range(5):
+        other.destroy_publisher(other.create_publisher(String, 'image', 1))
+    other.create_publisher(String, 'last', 1)
+    world.until(lambda: node.count_publishers('last'))
+    world.until(lambda: not node.count_publishers('image'))
+
+
 def test_publishers_that_come_and_go_are_counted(world: World):  # noqa: F811
     node, other = world.node('here'), Node('camera', context=world.join())
     first = other.create_publisher(String, 'image', 1)

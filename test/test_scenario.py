@@ -15,6 +15,7 @@ from crodino_core.evaluation.scenario import (
 from crodino_core.evaluation.scenario_text import describe_scenario, list_scenarios
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
+from crodino_core.strict_yaml import load_strictly
 
 
 def write(tmp_path, text):
@@ -130,6 +131,18 @@ def test_a_wrong_file_is_explained(tmp_path, text, reason):
     with pytest.raises(UsageError, match=reason) as caught:
         load_scenario(write(tmp_path, text))
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('text', ['? [a]\n: 1', '{{faults}}: 3', '!!map [x]'])
+def test_keys_that_are_no_words_are_an_error_of_the_file(tmp_path, text):
+    with pytest.raises(UsageError) as caught:
+        load_scenario(write(tmp_path, text))
+    assert '\n' not in str(caught.value)
+
+
+def test_a_merged_mapping_may_be_overruled_twice(tmp_path):
+    text = 'b: &b {a: 1}\nx: &x {<<: *b, a: 2}\ny: {<<: *x}'
+    assert load_strictly(text)['y'] == {'a': 2}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -6,7 +6,7 @@
       - {path: recordings/hall.mcap, name: hall, topics: {rgb: /left/image_raw}}
     scenarios: [clean, camera_blackout, mine.yaml]      # or: all
     policies: [prefer, {name: depth first, prefer: depth}, average]
-    bundles: [models/indoor]                            # without it: the one that is shipped
+    bundles: [models/indoor, {path: models/mine, precision: int8}]   # or the shipped one
     severities: [1, 3, 5]                               # without it: as the scenarios say
     engine: auto
     inference_time: 15                                  # ms, or measured

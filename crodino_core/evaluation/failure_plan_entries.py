@@ -14,7 +14,7 @@ from crodino_core.evaluation.scenario import Scenario, load_scenario, scenario_n
 from crodino_core.modality import Modality
 from crodino_core.runtime.arbiter import Arbiter
 from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
-from crodino_core.variants import FLOAT32, PRECISIONS, parse_resolution
+from crodino_core.variants import FLOAT32, check_precision, parse_resolution
 
 ALL = 'all'
 _ROLES = ('rgb', 'depth', 'label')
@@ -61,16 +61,15 @@ class PlanReader:
     def bundle(self, value: Any, where: str) -> BundleEntry:
         """Read a bundle: a path, or a mapping with one."""
         path, options = self._located(value, where, ('path', 'name', 'precision', 'resolution'))
-        precision = str(options.get('precision', FLOAT32))
-        if precision not in PRECISIONS:
-            known = nearest(precision, list(PRECISIONS))
-            raise UsageError(f'{where}: the precision is {precision!r}{known}')
+        precision = str(options.get('precision') or FLOAT32)
+        size = str(options.get('resolution') or '')
         try:
-            resolution = parse_resolution(str(options.get('resolution', '')))
+            check_precision(precision)
+            resolution = parse_resolution(size)
         except UsageError as error:
             raise UsageError(f'{where}: {error}') from error
-        chosen = [str(options[key]) for key in ('precision', 'resolution') if key in options]
-        name = str(options.get('name') or ' '.join([path.name, *chosen]))
+        chosen = [precision] if precision != FLOAT32 else []
+        name = str(options.get('name') or ' '.join([path.name, *chosen, *size.split()]))
         return BundleEntry(name, path, precision, resolution)
 
     def policy(self, value: Any, where: str) -> PolicyEntry:

@@ -83,7 +83,7 @@ def _take(
 
 
 def _kind(job: FailureJob) -> tuple[Any, ...]:
-    return job.bag.path, job.bundle.path
+    return job.bag.path, job.bundle
 
 
 class _Worker:

@@ -81,6 +81,9 @@ class PictureBook:
             self.film.append(picture)
             self._film_slot = slot
             _reduce(picture)
+        if self._last is not None and not self._last.kept:
+            # It never will be; whoever still waits for its label need not hold whole images.
+            self._last.rgb = self._last.depth = None
         self._last = picture
         return picture
 

@@ -15,7 +15,8 @@ class WideDepthwiseConv2d(nn.Conv2d):
 
     def forward(self, image: Tensor) -> Tensor:
         """Convolve B x C x H x W."""
-        if image.device.type != 'cpu':
+        # Only where autocast has been at work: an exported graph shall have no cast here.
+        if image.device.type != 'cpu' or not torch.is_autocast_enabled('cpu'):
             return super().forward(image)
         with torch.autocast('cpu', enabled=False):
             return super().forward(image.to(self.weight.dtype))

@@ -34,8 +34,10 @@ class Discovered:
         """Return what exists now, in the order of its appearance."""
         with self._lock:
             for sample in self._reader.take(_MANY, self._news):
-                if sample.sample_info.valid_data:
+                info = sample.sample_info
+                # Of what has come and gone since the last look there is one sample with both.
+                if info.valid_data and info.instance_state == InstanceState.Alive:
                     self._known[sample.key] = sample
-                else:  # it is gone, and nothing but its key is told
+                else:
                     self._known.pop(sample.key, None)
             return list(self._known.values())
