@@ -14,9 +14,13 @@ from crodino_core.evaluation.inference_time import MEASURED
 from crodino_core.evaluation.metrics import summarize
 from crodino_core.evaluation.replay_memory import KeptRecording, PredictionMemory
 from crodino_core.evaluation.replay_setup import replay_with
+from crodino_core.modality import Modality
 from crodino_core.runtime.arbiter import FUSING, Arbiter
 from crodino_core.runtime.engines import LoadedEngines, load_engines
 from crodino_ros.bags import BagRecording
+
+_Topics = tuple[tuple[str, str], ...]
+_Sizes = tuple[tuple[Modality, tuple[int, int]], ...]
 
 FRAMES_SHARE = 0.75
 """Of a worker's memory, for decoded frames; the rest is for predictions."""
@@ -35,7 +39,7 @@ def run_job(job: FailureJob) -> dict[str, Any]:
     recording = _recording(job.bag.path, topics, round(limit * FRAMES_SHARE))
     arbiter = Arbiter(job.policy.policy, job.policy.prefer, job.policy.when_none)
     logits = arbiter.policy in FUSING
-    bundle, loaded = _networks(job.bundle, job.engine, logits)
+    bundle, loaded = _networks(job.bundle, job.engine, logits, _first_sizes(job.bag.path, topics))
     memory = None
     if job.inference_time != MEASURED:
         memory = _predictions(
@@ -49,19 +53,27 @@ def run_job(job: FailureJob) -> dict[str, Any]:
         job.scenario,
         memory=memory,
         inference_time=job.inference_time,
+        read_ahead=False,  # the other processors have workers of their own
     )
     return summarize(result)
 
 
 @lru_cache(maxsize=1)
-def _recording(path: Path, topics: tuple[tuple[str, str], ...], limit: int) -> KeptRecording:
+def _recording(path: Path, topics: _Topics, limit: int) -> KeptRecording:
     return KeptRecording(BagRecording(path, dict(topics)), limit)
 
 
 @lru_cache(maxsize=1)
-def _networks(entry: BundleEntry, engine: str, logits: bool) -> tuple[ModelBundle, LoadedEngines]:
+def _first_sizes(path: Path, topics: _Topics) -> _Sizes:
+    return tuple(BagRecording(path, dict(topics)).first_sizes().items())
+
+
+@lru_cache(maxsize=1)
+def _networks(
+    entry: BundleEntry, engine: str, logits: bool, sizes: _Sizes
+) -> tuple[ModelBundle, LoadedEngines]:
     bundle = ModelBundle.load(entry.path, entry.precision, entry.resolution)
-    return bundle, load_engines(bundle, engine, threads=1, logits=logits)
+    return bundle, load_engines(bundle, engine, threads=1, logits=logits, sizes=dict(sizes))
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """The replay of a small bag through the real selector, with engines that know the answer."""
 
 import itertools
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -280,6 +281,24 @@ def test_progress_is_told(recording):
     assert told[-1] == pytest.approx(recording.duration, abs=0.01)
 
 
+@pytest.mark.parametrize('read_ahead', [True, False])
+def test_a_recording_is_read_in_another_thread_only_where_that_is_asked(recording, read_ahead):
+    readers = set()
+
+    class Watched(BagRecording):
+        def __iter__(self):
+            for item in super().__iter__():
+                readers.add(threading.current_thread() is threading.main_thread())
+                yield item
+
+    engines = {modality: BandEngine(modality) for modality in Modality}
+    bundle = SimpleNamespace(depth_range=(0.1, 10.0), quality=None)
+    segmenter = FailoverSegmenter(bundle, engines=engines)
+    watched = Watched(recording.path)
+    assert replay(watched, segmenter, FailoverSelector(), read_ahead=read_ahead).outputs
+    assert readers == {not read_ahead}
+
+
 def test_prefetch_keeps_order_and_hands_on_errors():
     assert list(prefetch(range(100), ahead=3)) == list(range(100))
 
@@ -294,8 +313,6 @@ def test_prefetch_keeps_order_and_hands_on_errors():
 
 
 def test_prefetch_that_is_given_up_ends_its_thread():
-    import threading
-
     items = prefetch(itertools.count(), ahead=2)
     assert next(items) == 0
     items.close()

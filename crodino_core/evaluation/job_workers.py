@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -17,6 +18,7 @@ from typing import Any
 
 from crodino_core.errors import CrodinoError
 from crodino_core.evaluation.failure_job import FailureJob
+from crodino_core.evaluation.job_order import JobOrder
 
 JobFunction = Callable[[FailureJob], dict[str, Any]]
 """Replays a job and returns its summary; a function of a module, as it goes to other processes."""
@@ -47,43 +49,28 @@ def run_in_processes(
 ) -> Generator[Outcome, None, None]:
     """Do all jobs in `count` processes; yield each outcome when it is there.
 
-    A worker goes on with the bag and bundle it knows while there are jobs of them, so that what
-    it keeps in memory serves again. Closing the iterator ends the processes.
+    Who does which is `JobOrder`'s to say. Closing the iterator ends the processes.
     """
-    pending = list(jobs)
-    workers = [_Worker(work) for _ in range(min(count, len(pending)))]
+    order = JobOrder(jobs)
+    workers = [_Worker(work) for _ in range(min(count, len(order.pending)))]
     try:
-        for worker in workers:
-            worker.give(_take(pending, worker.last, workers))
-        while busy := [worker for worker in workers if worker.job is not None]:
+        while True:
+            for worker in workers:
+                if worker.job is None:
+                    others = [w.job or w.last for w in workers if w is not worker]
+                    worker.give(order.take(worker.last, filter(None, others)))
+            busy = [worker for worker in workers if worker.job is not None]
+            if not busy:
+                return
             ready = wait([worker.connection for worker in busy])
             for worker in busy:
                 if worker.connection in ready:
-                    yield worker.collect()
-                    if pending:
-                        worker.give(_take(pending, worker.last, workers))
+                    yield worker.collect(order)
     finally:
         for worker in workers:
-            worker.stop()
-
-
-def _take(
-    pending: list[FailureJob], last: FailureJob | None, workers: list[_Worker]
-) -> FailureJob:
-    """Take the next job: one like the worker's last, else one that nobody is at, else any."""
-    others = {_kind(worker.last) for worker in workers if worker.last is not None}
-    wanted = (
-        lambda job: last is not None and _kind(job) == _kind(last),
-        lambda job: _kind(job) not in others,
-        lambda job: True,
-    )
-    chosen = next(job for fits in wanted for job in pending if fits(job))
-    pending.remove(chosen)
-    return chosen
-
-
-def _kind(job: FailureJob) -> tuple[Any, ...]:
-    return job.bag.path, job.bundle
+            worker.dismiss()
+        for worker in workers:
+            worker.join()
 
 
 class _Worker:
@@ -92,10 +79,12 @@ class _Worker:
     def __init__(self, work: JobFunction) -> None:
         self._work = work
         self.job: FailureJob | None = None
-        self.last: FailureJob | None = None
         self._start()
 
     def _start(self) -> None:
+        self.last: FailureJob | None = None
+        """What it did last, and has in its memory."""
+        self._began = 0.0
         context = multiprocessing.get_context('spawn')  # engines do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process: SpawnProcess = context.Process(
@@ -104,17 +93,24 @@ class _Worker:
         self._process.start()
         theirs.close()
 
-    def give(self, job: FailureJob) -> None:
-        self.job = self.last = job
+    def give(self, job: FailureJob | None) -> None:
+        """Hand a job over, or none: then it stays idle."""
+        self.job = job
+        if job is None:
+            return
+        self._began = time.perf_counter()
         with contextlib.suppress(OSError):  # it has died: `collect` says so
             self.connection.send(job)
 
-    def collect(self) -> Outcome:
+    def collect(self, order: JobOrder) -> Outcome:
         """Return the outcome of the job; if the process has died, start another."""
         assert self.job is not None
         job, self.job = self.job, None
         try:
-            return Outcome(job, *self.connection.recv())
+            outcome = Outcome(job, *self.connection.recv())
+            order.note(job, self.last, time.perf_counter() - self._began)
+            self.last = job
+            return outcome
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
@@ -123,10 +119,14 @@ class _Worker:
             self._start()
             return Outcome(job, None, f'its process died ({cause}); was there enough memory?')
 
-    def stop(self) -> None:
+    def dismiss(self) -> None:
+        """Let the process end; it takes a while to free what its libraries hold."""
         self.connection.close()
         if self.job is not None:
             self._process.terminate()
+
+    def join(self) -> None:
+        """Wait for the end of the process."""
         self._process.join()
 
 

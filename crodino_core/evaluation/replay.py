@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,6 +79,7 @@ def replay(
     state_sink: StateSink | None = None,
     progress: Callable[[float], None] | None = None,
     inference_time: InferenceTime = None,
+    read_ahead: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ReplayResult:
     """Replay a recording from its beginning to its end.
@@ -92,6 +93,8 @@ def replay(
     :param progress: is told the seconds of the recording replayed so far, after each item.
     :param inference_time: milliseconds from the decision to the mask on the recording's clock, or
         'measured'; while a network is busy, a newer frame replaces one that waits, as live.
+    :param read_ahead: read the recording in a thread of its own; nothing is gained by it where
+        the processors have other work, or where the recording is in memory.
     :param clock: measures latency and the duration of the replay, seconds.
     :return: all records; `result.model`, `engine`, `device` and `policy` are the caller's to set.
     :raises UsageError: a fault of the scenario ends before it starts, or two contradict.
@@ -105,7 +108,8 @@ def replay(
         inference_time=inference_time,
     )
     began = clock()
-    with closing(prefetch(recording)) as items:
+    reader = closing(prefetch(recording)) if read_ahead else nullcontext(iter(recording))
+    with reader as items:
         run = _Run(items, recording, segmenter, reference, scenario or _NO_FAULTS, result, clock)
         run.sink = sink or run.sink
         run.label_sink = label_sink or run.label_sink

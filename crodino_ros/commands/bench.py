@@ -58,7 +58,7 @@ def bench(
         Part | None,
         typer.Argument(
             help='engines: every engine with every precision and resolution of the bundle; '
-            'replay: the failure laboratory instead (a minute or two); node: the live node; '
+            'replay: the failure laboratory instead (four minutes); node: the live node; '
             'train: the trainer (two minutes).'
         ),
     ] = None,
