@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from crodino_core.labels import LabelSet
 from crodino_core.learning import checkpoint, losses, processes
+from crodino_core.learning.allocator import keep_freed_memory
 from crodino_core.learning.config import TrainConfig
 from crodino_core.learning.data.loader_speed import loader_speed
 from crodino_core.learning.data.samples import training_batches
@@ -53,6 +54,8 @@ def bench_training(
     """
     labels = RgbdFolder(config.data.validation.path).labels
     device = processes.choose_device(config.device)
+    if device.type == 'cpu':
+        keep_freed_memory()  # as `train` does; the plain loops have it too
     batch = next(training_batches(config, labels, 0))
     with tempfile.TemporaryDirectory() as folder:
         steps = _contestants(config, labels, batch, device, Path(folder))

@@ -8,6 +8,7 @@ import torch
 
 from crodino_core.errors import UsageError
 from crodino_core.learning import checkpoint, processes, run_folder
+from crodino_core.learning.allocator import keep_freed_memory
 from crodino_core.learning.config import TrainConfig
 from crodino_core.learning.data.samples import load_source, training_batches
 from crodino_core.learning.run_log import forget_rows_after
@@ -31,6 +32,8 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> dict[str, flo
         the loss is not finite.
     """
     device = processes.choose_device(config.device)
+    if device.type == 'cpu':
+        keep_freed_memory()
     with processes.joined(device):
         return _train(config, run, resume, device)
 
