@@ -1,4 +1,4 @@
-"""Text files that are whole or not there."""
+"""Files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(texts: Mapping[Path, str]) -> None:
-    """Write text files (UTF-8) beside their targets, and rename them once all are written.
+def write_whole(contents: Mapping[Path, str | bytes]) -> None:
+    """Write files (text in UTF-8) beside their targets, and rename them once all are written.
 
     So a full disk leaves none of them behind, and none of the files they replace is harmed.
 
@@ -18,11 +18,11 @@ def write_whole(texts: Mapping[Path, str]) -> None:
     """
     written: dict[Path, str] = {}
     try:
-        for path, text in texts.items():
+        for path, content in contents.items():
             descriptor, name = tempfile.mkstemp(prefix=f'.{path.name}-', dir=path.parent)
             written[path] = name
-            with os.fdopen(descriptor, 'w', encoding='utf-8', newline='') as stream:
-                stream.write(text)
+            with os.fdopen(descriptor, 'wb') as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
             os.chmod(name, 0o644)
         for path, name in written.items():
             os.replace(name, path)

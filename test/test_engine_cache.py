@@ -130,10 +130,10 @@ def test_a_damaged_sidecar_is_a_reason_and_no_traceback(cache, content):
 
 
 def test_a_write_that_fails_leaves_nothing_and_says_what_to_do(cache, monkeypatch):
-    def full(self: Path, target: Path) -> None:
+    def full(source: str, target: Path) -> None:
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(Path, 'replace', full)
+    monkeypatch.setattr(os, 'replace', full)
     with pytest.raises(CrodinoError, match=r'No space left on device.*engine_cache'):
         cache.store('rgb', KEY, b'engine', {})
     assert list(cache.folder.iterdir()) == []

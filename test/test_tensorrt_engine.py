@@ -398,16 +398,3 @@ def test_an_onnx_file_of_a_newer_opset_is_refused_for_tensorrt_8(bench, tmp_path
             settings=TensorRtSettings(cache=bench.folder),
             libraries=Libraries(bench.trt, Cuda(bench.cuda)),
         )
-
-
-def test_an_onnx_file_with_other_inputs_says_which_were_expected(bench, tmp_path):
-    model = tiny_network(Modality.RGB)
-    model.graph.input[0].name = 'pixels'
-    with pytest.raises(
-        CrodinoError, match=r'takes pixels uint8 \[1, H, W, 3\]; image uint8 .* was expected'
-    ):
-        TensorRtEngine(
-            save(model, tmp_path / 'rgb.onnx'),
-            settings=TensorRtSettings(cache=bench.folder),
-            libraries=Libraries(bench.trt, Cuda(bench.cuda)),
-        )

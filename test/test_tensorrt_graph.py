@@ -97,25 +97,6 @@ def test_what_the_file_keeps_in_float32_is_known():
     assert 'classes' not in graph.float_tensors
 
 
-@pytest.mark.parametrize(
-    ('spoil', 'reason'),
-    [
-        (
-            lambda g: g.input[0].type.tensor_type.shape.dim[3].__setattr__('dim_value', 1),
-            r'H, W, 1\];',
-        ),
-        (lambda g: g.input.append(g.input[0]), r'takes image .*, image .*; image uint8'),
-        (lambda g: g.output.pop(), 'has no output confidence'),
-    ],
-)
-def test_a_network_that_is_none_of_a_bundle_says_what_was_expected(spoil, reason, tmp_path):
-    model = tiny_network(Modality.RGB)
-    spoil(model.graph)
-    onnx.save(model, tmp_path / 'rgb.onnx')
-    with pytest.raises(CrodinoError, match=reason):
-        read_graph(tmp_path / 'rgb.onnx', 10)
-
-
 def test_a_file_that_is_no_network_is_one_line(tmp_path):
     (tmp_path / 'rgb.onnx').write_bytes(b'not a network')
     with pytest.raises(CrodinoError, match='is not an ONNX file'):

@@ -18,7 +18,8 @@ import yaml
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning import checkpoint, processes
 from crodino_core.learning.config import TrainConfig, to_yaml
-from crodino_core.learning.run_log import METRICS_FILE, write_text
+from crodino_core.learning.run_log import METRICS_FILE
+from crodino_core.whole_files import write_whole
 
 CONFIG_FILE = 'config.yaml'
 ENVIRONMENT_FILE = 'environment.yaml'
@@ -36,8 +37,8 @@ def begin(run: Path, config: TrainConfig) -> None:
         raise CrodinoError(f'{run} holds a run already; resume it or name another folder')
     run.mkdir(parents=True, exist_ok=True)
     (run / METRICS_FILE).unlink(missing_ok=True)
-    write_text(run / CONFIG_FILE, to_yaml(config))
-    write_text(run / ENVIRONMENT_FILE, yaml.safe_dump(_environment(), sort_keys=False))
+    environment = yaml.safe_dump(_environment(), sort_keys=False)
+    write_whole({run / CONFIG_FILE: to_yaml(config), run / ENVIRONMENT_FILE: environment})
 
 
 def check_same_config(run: Path, config: TrainConfig) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from crodino_core.whole_files import write_whole
 
 METRICS_FILE = 'metrics.csv'
 BOARD_FOLDER = 'tensorboard'
@@ -64,12 +65,4 @@ def forget_rows_after(run: Path, step: int) -> None:
         rows = [row for row in csv.reader(stream) if row]
     kept = io.StringIO(newline='')
     csv.writer(kept).writerows(row for row in rows if row[0] == 'step' or int(row[0]) <= step)
-    write_text(path, kept.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    temporary = path.with_name(path.name + '.partial')
-    with temporary.open('w', newline='') as stream:
-        stream.write(text)
-    os.replace(temporary, path)
+    write_whole({path: kept.getvalue()})

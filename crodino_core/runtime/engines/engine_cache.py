@@ -15,6 +15,7 @@ from typing import Any
 
 from crodino_core.errors import CrodinoError
 from crodino_core.runtime.engines.engine_key import EngineKey
+from crodino_core.whole_files import write_whole
 
 
 class StaleEngineError(CrodinoError):
@@ -121,16 +122,7 @@ class EngineCache:
         :raises CrodinoError: it cannot be written, e.g. because the disk is full.
         """
         try:
-            with tempfile.NamedTemporaryFile(
-                dir=self.folder, prefix=f'.{path.name}-', delete=False
-            ) as file:
-                partial = Path(file.name)
-                try:
-                    file.write(content)
-                    file.flush()
-                    partial.replace(path)
-                finally:
-                    partial.unlink(missing_ok=True)
+            write_whole({path: content})
         except OSError as error:
             raise CrodinoError(
                 f'{path} cannot be written: {error.strerror}; make room, or name another folder '

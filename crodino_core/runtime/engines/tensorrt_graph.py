@@ -19,8 +19,6 @@ from crodino_core.errors import CrodinoError
 from crodino_core.runtime.engines.engine import LOGITS, OUTPUTS
 from crodino_core.runtime.engines.graph_folding import fold_sizes
 
-INPUTS = {'image': (TensorProto.UINT8, 3), 'depth': (TensorProto.FLOAT, 1)}
-"""Type and channels of what a bundle's networks take."""
 NEWEST_OPSET = {8: 17}
 """By major version of TensorRT; what newer ones read grows with each minor version, and their
 parser says so itself (onnx-tensorrt, docs/operators.md)."""
@@ -38,10 +36,10 @@ class TensorRtGraph:
 
 
 def read_graph(path: Path, major: int) -> onnx.ModelProto:
-    """Read an ONNX file and check that it is a network of a bundle.
+    """Read a bundle's network (`check_network` has seen it) for a version of TensorRT.
 
     :param major: of TensorRT's version.
-    :raises CrodinoError: it is no ONNX file, has another opset or takes something else.
+    :raises CrodinoError: it is no ONNX file, or has an opset that this version cannot read.
     """
     try:
         model = onnx.load(path)
@@ -54,18 +52,6 @@ def read_graph(path: Path, major: int) -> onnx.ModelProto:
             f'{path} has opset {opset}; TensorRT {major} reads up to {newest}: export it with '
             'that one'
         )
-    expected = [
-        f'{name} {TensorProto.DataType.Name(kind).lower()} [1, H, W, {channels}]'
-        for name, (kind, channels) in INPUTS.items()
-    ]
-    found = [_describe(value) for value in model.graph.input]
-    if len(found) != 1 or found[0] not in expected:
-        raise CrodinoError(
-            f'{path} takes {", ".join(found) or "nothing"}; {" or ".join(expected)} was expected'
-        )
-    missing = {*OUTPUTS} - {value.name for value in model.graph.output}
-    if missing:
-        raise CrodinoError(f'{path} has no output {" and ".join(sorted(missing))}')
     return model
 
 
@@ -101,14 +87,6 @@ def for_tensorrt(
     fold_sizes(fitted)
     fitted = onnx.shape_inference.infer_shapes(fitted)
     return TensorRtGraph(fitted.SerializeToString(), precision, _float_tensors(fitted))
-
-
-def _describe(value: onnx.ValueInfoProto) -> str:
-    kind = value.type.tensor_type
-    sides = [str(each.dim_value) if each.dim_value else '?' for each in kind.shape.dim]
-    if len(sides) == 4:
-        sides[1:3] = 'H', 'W'
-    return f'{value.name} {TensorProto.DataType.Name(kind.elem_type).lower()} [{", ".join(sides)}]'
 
 
 def _sized(value: onnx.ValueInfoProto, size: tuple[int, int]) -> onnx.ValueInfoProto:
