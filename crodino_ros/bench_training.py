@@ -6,9 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 ROUNDS = 5
 FRAMES = 8
 FRAME_SIZE = (384, 512)
@@ -48,38 +45,3 @@ def _write_rooms(path: Path) -> Path:
             frame = scene.render(pose, camera, rng)
             writer.add('train', f'room/{number}', frame.rgb, frame.depth, frame.label)
     return path
-
-
-def print_training(result: dict[str, Any], console: Console) -> None:
-    """Print what was measured as a table and the figures with a target."""
-    count, height, width = result['batch']
-    table = Table(
-        'a step of',
-        'seconds',
-        'GFLOP',
-        title=f'{result["backbone"]}, {count} pairs of {width}x{height}, {result["precision"]}, '
-        f'{result["device"]}, {result["threads"]} threads',
-    )
-    for name, seconds in result['seconds'].items():
-        table.add_row(name, f'{seconds:.3f}', f'{result["gflop"][name]:.1f}')
-    console.print(table)
-    ratios, speed, targets = result['ratios'], result['images_per_s'], result['targets']
-    console.print(
-        f'twin {speed["twin"]:.1f} images/s, {ratios["twin_over_plain"]:.2f} x two plain loops '
-        f'(target {targets["twin_over_plain"]:g})\nloader {speed["loader"]:.1f} images/s, '
-        f'{ratios["loader_over_twin"]:.1f} x the twin (target {targets["loader_over_twin"]:g})'
-    )
-    for other in ('independent', 'kd'):
-        cost = ratios[f'crodino_over_{other}']
-        words = 'teacher and students' if other == 'kd' else 'two networks alone'
-        console.print(
-            f'crodino costs {cost["seconds"]:.2f} x the seconds and {cost["flop"]:.2f} x the '
-            f'FLOP of {words}'
-        )
-    if result['gpu']:
-        mfu = result['gpu']['mfu']
-        share = 'of an unknown peak' if mfu is None else f'{100 * mfu:.1f} % of the peak'
-        console.print(
-            f'{result["gpu"]["tflops"]:.2f} TFLOP/s, {share}; '
-            f'{result["gpu"]["peak_memory_mb"]:.0f} MB at most'
-        )

@@ -15,7 +15,8 @@ from torch import nn
 
 from crodino_core.learning import bench
 from crodino_core.modality import Modality
-from crodino_ros.bench_training import bench_training, print_training
+from crodino_ros.bench_training import bench_training
+from crodino_ros.bench_words import print_training
 
 
 @pytest.fixture(scope='module')

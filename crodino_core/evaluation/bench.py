@@ -21,6 +21,7 @@ from crodino_core.runtime.frame import Frame
 from crodino_core.runtime.segmenter import FailoverSegmenter
 
 Call = Callable[[], object]
+MEMORY_TARGET_MB = 400
 TORCH_EAGER = 'torch eager'
 WARM_UP = 3
 SETTLING_S = 0.06
