@@ -36,10 +36,10 @@ def run_job(job: FailureJob) -> dict[str, Any]:
     cv2.setNumThreads(1)  # as many workers as cores
     limit = job.memory_mb * 1_000_000
     topics = tuple(sorted(job.bag.topics.items()))
-    recording = _recording(job.bag.path, topics, round(limit * FRAMES_SHARE))
+    recording, sizes = _recording(job.bag.path, topics, round(limit * FRAMES_SHARE))
     arbiter = Arbiter(job.policy.policy, job.policy.prefer, job.policy.when_none)
     logits = arbiter.policy in FUSING
-    bundle, loaded = _networks(job.bundle, job.engine, logits, _first_sizes(job.bag.path, topics))
+    bundle, loaded = _networks(job.bundle, job.engine, logits, sizes)
     memory = None
     if job.inference_time != MEASURED:
         memory = _predictions(
@@ -53,19 +53,17 @@ def run_job(job: FailureJob) -> dict[str, Any]:
         job.scenario,
         memory=memory,
         inference_time=job.inference_time,
-        read_ahead=False,  # the other processors have workers of their own
+        read_ahead=False,  # a worker is one processor's work
     )
     return summarize(result)
 
 
 @lru_cache(maxsize=1)
-def _recording(path: Path, topics: _Topics, limit: int) -> KeptRecording:
-    return KeptRecording(BagRecording(path, dict(topics)), limit)
-
-
-@lru_cache(maxsize=1)
-def _first_sizes(path: Path, topics: _Topics) -> _Sizes:
-    return tuple(BagRecording(path, dict(topics)).first_sizes().items())
+def _recording(path: Path, topics: _Topics, limit: int) -> tuple[KeptRecording, _Sizes]:
+    recording = BagRecording(path, dict(topics))
+    sizes = recording.first_sizes()
+    ordered = tuple((modality, sizes[modality]) for modality in Modality if modality in sizes)
+    return KeptRecording(recording, limit), ordered
 
 
 @lru_cache(maxsize=1)

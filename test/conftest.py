@@ -24,7 +24,16 @@ if importlib.util.find_spec('torch') is None:
     collect_ignore += [
         f'test_{name}.py'
         for name in (
-            *('bench_training', 'data_check', 'data_from_bag', 'decoupled_augment', 'export'),
-            *('loader_speed', 'losses', 'methods', 'processes', 'train', 'train_config', 'twin'),
+            *('allocator', 'bench_training', 'data_check', 'data_from_bag', 'decoupled_augment'),
+            *(
+                'export',
+                'loader_speed',
+                'losses',
+                'methods',
+                'processes',
+                'train',
+                'train_config',
+                'twin',
+            ),
         )
     ]

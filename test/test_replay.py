@@ -299,6 +299,29 @@ def test_a_recording_is_read_in_another_thread_only_where_that_is_asked(recordin
     assert readers == {not read_ahead}
 
 
+@pytest.mark.parametrize('read_ahead', [True, False])
+def test_a_recording_is_closed_when_a_network_fails(recording, read_ahead):
+    closed = []
+
+    class Watched(BagRecording):
+        def __iter__(self):
+            try:
+                yield from super().__iter__()
+            finally:
+                closed.append(True)
+
+    class Torn(BandEngine):
+        def infer(self, image):
+            raise CrodinoError('torn')
+
+    bundle = SimpleNamespace(depth_range=(0.1, 10.0), quality=None)
+    segmenter = FailoverSegmenter(bundle, engines={m: Torn(m) for m in Modality})
+    watched = Watched(recording.path)
+    with pytest.raises(CrodinoError, match='torn') as failure:  # which holds all frames
+        replay(watched, segmenter, FailoverSelector(), read_ahead=read_ahead)
+    assert closed == [True], failure
+
+
 def test_prefetch_keeps_order_and_hands_on_errors():
     assert list(prefetch(range(100), ahead=3)) == list(range(100))
 

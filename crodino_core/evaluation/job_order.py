@@ -16,7 +16,7 @@ from crodino_core.evaluation.failure_job import FailureJob
 
 def kind_of(job: FailureJob) -> Hashable:
     """Return what a worker keeps in memory from one job to the next: bag and bundle."""
-    return job.bag.path, job.bundle
+    return job.bag.name, job.bundle
 
 
 @dataclass

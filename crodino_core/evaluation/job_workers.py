@@ -57,6 +57,7 @@ def run_in_processes(
         while True:
             for worker in workers:
                 if worker.job is None:
+                    worker.revive()
                     others = [w.job or w.last for w in workers if w is not worker]
                     worker.give(order.take(worker.last, filter(None, others)))
             busy = [worker for worker in workers if worker.job is not None]
@@ -84,7 +85,6 @@ class _Worker:
     def _start(self) -> None:
         self.last: FailureJob | None = None
         """What it did last, and has in its memory."""
-        self._began = 0.0
         context = multiprocessing.get_context('spawn')  # engines do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process: SpawnProcess = context.Process(
@@ -93,31 +93,36 @@ class _Worker:
         self._process.start()
         theirs.close()
 
+    def revive(self) -> None:
+        """Start another process if this one has died while it had nothing to do."""
+        if not self._process.is_alive():
+            self.connection.close()
+            self._process.join()
+            self._start()
+
     def give(self, job: FailureJob | None) -> None:
         """Hand a job over, or none: then it stays idle."""
         self.job = job
-        if job is None:
-            return
-        self._began = time.perf_counter()
-        with contextlib.suppress(OSError):  # it has died: `collect` says so
-            self.connection.send(job)
+        if job is not None:
+            with contextlib.suppress(OSError):  # it has died: `collect` says so
+                self.connection.send(job)
 
     def collect(self, order: JobOrder) -> Outcome:
         """Return the outcome of the job; if the process has died, start another."""
         assert self.job is not None
         job, self.job = self.job, None
         try:
-            outcome = Outcome(job, *self.connection.recv())
-            order.note(job, self.last, time.perf_counter() - self._began)
-            self.last = job
-            return outcome
+            summary, error, seconds = self.connection.recv()
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
             cause = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
-            self.connection.close()
-            self._start()
+            self.revive()
             return Outcome(job, None, f'its process died ({cause}); was there enough memory?')
+        if summary is not None:  # one that fails takes no time, and says nothing of the others
+            order.note(job, self.last, seconds)
+        self.last = job
+        return Outcome(job, summary, error)
 
     def dismiss(self) -> None:
         """Let the process end; it takes a while to free what its libraries hold."""
@@ -138,8 +143,10 @@ def _serve(connection: Connection, work: JobFunction) -> None:
             job = connection.recv()
         except (EOFError, OSError):
             return
+        began = time.perf_counter()
         outcome = attempt(work, job)
+        seconds = time.perf_counter() - began
         try:
-            connection.send((outcome.summary, outcome.error))
+            connection.send((outcome.summary, outcome.error, seconds))
         except OSError:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -61,7 +61,7 @@ class Recording(Protocol):
     def warnings(self) -> list[str]:
         """What is wrong with the recording, one line each; complete once it was iterated."""
 
-    def __iter__(self) -> Iterator[RecordedItem]: ...
+    def __iter__(self) -> Generator[RecordedItem, None, None]: ...
 
 
 _Item = TypeVar('_Item')

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -108,8 +108,8 @@ def replay(
         inference_time=inference_time,
     )
     began = clock()
-    reader = closing(prefetch(recording)) if read_ahead else nullcontext(iter(recording))
-    with reader as items:
+    # Closed also if a network fails: the recording holds a file open, or all its frames.
+    with closing(prefetch(recording) if read_ahead else iter(recording)) as items:
         run = _Run(items, recording, segmenter, reference, scenario or _NO_FAULTS, result, clock)
         run.sink = sink or run.sink
         run.label_sink = label_sink or run.label_sink

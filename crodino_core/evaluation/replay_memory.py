@@ -9,7 +9,7 @@ not fit is computed anew: a recording of any length can be replayed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +48,7 @@ class KeptRecording:
         """What is wrong with the recording, one line each."""
         return list(self._recording.warnings)
 
-    def __iter__(self) -> Iterator[RecordedItem]:
+    def __iter__(self) -> Generator[RecordedItem, None, None]:
         if self._items is not None:
             yield from self._items
             return

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ctypes
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGEST_INT = 2**31 - 1
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_NEVER = -1
 
 
 def keep_freed_memory() -> bool:
-    """Have freed tensors of up to 2 GiB stay with the process, which needs their memory again.
+    """Have freed tensors stay with the process, which needs their memory again.
 
     By itself glibc gives a large tensor's pages back to the kernel when it is freed, and the next
-    one's are fetched and zeroed page by page, on one thread: a third of a twin's step on two
-    threads (docs/training.md). It holds for the whole process and cannot be undone.
+    one's are fetched and zeroed page by page, on one thread: a tenth of a twin's step on two
+    threads (docs/training.md). It holds for the main thread's tensors, which in training are all, for as
+    long as the process lives.
 
     :return: whether it could be set: with glibc only, see `man mallopt`.
     """
@@ -21,6 +22,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library, or another system
         return False
-    return bool(
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST_INT) and mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
-    )
+    # A threshold for mmap instead of none would be refused by old versions above 32 MiB.
+    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _NEVER))

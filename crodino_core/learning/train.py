@@ -22,7 +22,8 @@ SEED_STRIDE = 1_000_003
 def train(config: TrainConfig, run: Path, resume: bool = False) -> dict[str, float]:
     """Train both networks together and keep the best of each modality.
 
-    Started by `torchrun`, several processes share every batch and the first one writes.
+    Started by `torchrun`, several processes share every batch and the first one writes. On a CPU
+    the process keeps the memory it has freed from then on (`keep_freed_memory`).
 
     :param run: folder for config.yaml, environment.yaml, metrics.csv, curves.png, confusion.png,
         predictions.png, TensorBoard events, last.pt, best_rgb.pt and best_depth.pt.
