@@ -37,6 +37,8 @@ RECORDED = (
     '/diagnostics',
 )
 BOOLEANS = ['true', 'false']
+SETTINGS = ('model', 'engine', 'policy', 'prefer')
+"""Arguments that mean the same to the node and to the report's replay."""
 ARGUMENTS = [
     DeclareLaunchArgument('bag', description='The bag to play: a folder, .mcap or .db3 file.'),
     DeclareLaunchArgument(
@@ -44,6 +46,18 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument('model', default_value='indoor', description='Model bundle.'),
     DeclareLaunchArgument('engine', default_value='auto', description='Inference engine.'),
+    DeclareLaunchArgument(
+        'policy',
+        default_value='prefer',
+        description='prefer one healthy sensor, average both, or take the best of that.',
+        choices=['prefer', 'average', 'best'],
+    ),
+    DeclareLaunchArgument(
+        'prefer',
+        default_value='rgb',
+        description='The sensor to serve while it is healthy.',
+        choices=['rgb', 'depth'],
+    ),
     DeclareLaunchArgument('rate', default_value='1.0', description='Speed of the playback.'),
     DeclareLaunchArgument(
         'out', default_value='', description='Folder to write into. [default: <bag>_live]'
@@ -68,8 +82,7 @@ def start(context: LaunchContext) -> list:
     topics = choose_topics(storage.topics, {}, str(bag))
     out = Path(given['out'] or f'{bag.resolve().stem}_live')
     node = {
-        'model': given['model'],
-        'engine': given['engine'],
+        **{name: given[name] for name in SETTINGS},
         **size_of(bag),
         'use_sim_time': True,
     }
@@ -172,7 +185,7 @@ def ending(given: dict, bag: Path, out: Path) -> list:
         cmd=[
             *('ros2', 'run', 'crodino_ros', 'crodino', 'replay', str(bag)),
             *(('--scenario', given['scenario']) if given['scenario'] else ()),
-            *('--model', given['model'], '--engine', given['engine']),
+            *(part for name in SETTINGS for part in (f'--{name}', given[name])),
             *('--out', str(out / 'report')),
         ],
         output='screen',
