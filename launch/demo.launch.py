@@ -13,6 +13,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 
+from crodino_ros.bag_launch import BagFacts
 from launch import LaunchContext, LaunchDescription
 
 BOOLEANS = ['true', 'false']
@@ -67,7 +68,8 @@ def start(context: LaunchContext) -> list:
     given = context.launch_configurations
     share = Path(get_package_share_directory('crodino_ros'))
     bag = given['bag'] or str(share / 'samples' / 'room')
-    transports = transports_of(bag)
+    facts = BagFacts.of(Path(bag))
+    transports = facts.injector_parameters()
     transports.update({name: given[name] for name in transports if given[name]})
     driver = [
         (f'{topic}{suffix}', f'driver/{topic}{suffix}')
@@ -81,7 +83,7 @@ def start(context: LaunchContext) -> list:
             {
                 'model': given['model'],
                 'engine': given['engine'],
-                **size_of(bag),
+                **facts.node_parameters(),
             },
         ),
         crodino(
@@ -111,28 +113,6 @@ def start(context: LaunchContext) -> list:
     if given['foxglove'] == 'true':
         nodes.append(Node(package='foxglove_bridge', executable='foxglove_bridge'))
     return nodes
-
-
-def size_of(bag: str) -> dict:
-    """Find out the height and width that the networks are to be ready for."""
-    from crodino_ros.bags import BagRecording
-
-    sizes = list(BagRecording(bag).first_sizes().values())
-    return {'warm_up_size': list(sizes[0])} if sizes else {}
-
-
-def transports_of(bag: str) -> dict:
-    """Find out whether a bag holds compressed images."""
-    from crodino_ros.bag_storage import open_bag
-    from crodino_ros.bag_topics import choose_topics
-
-    types = open_bag(Path(bag)).topics
-    topics = choose_topics(types, {}, bag)
-    compressed = {role: types[topic].endswith('CompressedImage') for role, topic in topics.items()}
-    return {
-        'color_transport': 'compressed' if compressed['rgb'] else 'raw',
-        'depth_transport': 'compressedDepth' if compressed['depth'] else 'raw',
-    }
 
 
 def generate_launch_description() -> LaunchDescription:

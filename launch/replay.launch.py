@@ -22,9 +22,8 @@ from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
-from crodino_ros.bag_storage import open_bag
-from crodino_ros.bag_topics import choose_topics
-from crodino_ros.bags import BagRecording
+from crodino_core.modality import Modality
+from crodino_ros.bag_launch import BagFacts
 from launch import LaunchContext, LaunchDescription
 
 RECORDED = (
@@ -78,15 +77,14 @@ def start(context: LaunchContext) -> list:
     """Make the processes from the arguments."""
     given = context.launch_configurations
     bag = Path(given['bag'])
-    storage = open_bag(bag)
-    topics = choose_topics(storage.topics, {}, str(bag))
+    facts = BagFacts.of(bag)
     out = Path(given['out'] or f'{bag.resolve().stem}_live')
     node = {
         **{name: given[name] for name in SETTINGS},
-        **size_of(bag),
+        **facts.node_parameters(),
         'use_sim_time': True,
     }
-    listened_to = [topics[role] for role in ('rgb', 'depth')]
+    listened_to = list(facts.topics.values())
     player = ExecuteProcess(
         cmd=[
             *('ros2', 'bag', 'play', str(bag), '--clock', '100', '--rate', given['rate']),
@@ -101,7 +99,7 @@ def start(context: LaunchContext) -> list:
             output='screen',
             parameters=[node],
         ),
-        injector(storage, topics, given['scenario']),
+        injector(facts, given['scenario']),
     ]
     if given['record'] == 'true':
         listened_to.append('/segmentation/mask')
@@ -145,33 +143,26 @@ def recorder(masks: Path) -> ExecuteProcess:
     )
 
 
-def size_of(bag: Path) -> dict:
-    """Find out the height and width that the networks are to be ready for."""
-    sizes = list(BagRecording(bag).first_sizes().values())
-    return {'warm_up_size': list(sizes[0])} if sizes else {}
-
-
-def injector(storage: object, topics: dict, scenario: str) -> Node:
+def injector(facts: BagFacts, scenario: str) -> Node:
     """Make the fault injector between the topics of the bag and the node."""
-    roles = {
-        'rgb': ('color', 'color/image_raw', '/compressed'),
-        'depth': ('depth', 'depth/image_rect', '/compressedDepth'),
-    }
-    parameters = {
-        'use_sim_time': True,
-        'scenario': scenario,
-        'duration': (storage.end_ns - storage.start_ns) * 1e-9,
-    }
+    inputs = {Modality.RGB: 'input/color/image_raw', Modality.DEPTH: 'input/depth/image_rect'}
     remappings = []
-    for role, (name, topic, suffix) in roles.items():
-        compressed = storage.topics[topics[role]].endswith('CompressedImage')
-        parameters[f'{name}_transport'] = suffix[1:] if compressed else 'raw'
-        remappings.append((f'input/{topic}{suffix if compressed else ""}', topics[role]))
+    for modality, topic in inputs.items():
+        transport = facts.transports[modality]
+        suffix = '' if transport == 'raw' else f'/{transport}'
+        remappings.append((topic + suffix, facts.topics[modality]))
     return Node(
         package='crodino_ros',
         executable='fault_injector_node',
         output='screen',
-        parameters=[parameters],
+        parameters=[
+            {
+                'use_sim_time': True,
+                'scenario': scenario,
+                'duration': facts.duration,
+                **facts.injector_parameters(),
+            }
+        ],
         remappings=remappings,
     )
 

@@ -13,8 +13,8 @@ def keep_freed_memory() -> bool:
 
     By itself glibc gives a large tensor's pages back to the kernel when it is freed, and the next
     one's are fetched and zeroed page by page, on one thread: a tenth of a twin's step on two
-    threads (docs/training.md). It holds for the main thread's tensors, which in training are all, for as
-    long as the process lives.
+    threads (docs/training.md). It holds for what the main thread allocates, which in training is
+    every tensor, for as long as the process lives.
 
     :return: whether it could be set: with glibc only, see `man mallopt`.
     """
