@@ -49,6 +49,8 @@ class BagRecording:
         self._roles = {topic: role for role, topic in self.topics.items()}
         self.counts = {role: self._storage.counts[t] for role, t in self.topics.items()}
         """Messages by role."""
+        self.types = {role: self._storage.topics[t] for role, t in self.topics.items()}
+        """Message types by role, e.g. 'sensor_msgs/msg/Image'."""
         for role in ('rgb', 'depth'):
             if not self.counts[role]:
                 raise CrodinoError(f'the {role} topic {self.topics[role]} of {path} is empty')

@@ -13,7 +13,8 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 
-from crodino_ros.bag_launch import BagFacts
+from crodino_ros.bag_launch import injector_parameters, node_parameters
+from crodino_ros.bags import BagRecording
 from launch import LaunchContext, LaunchDescription
 
 BOOLEANS = ['true', 'false']
@@ -68,8 +69,8 @@ def start(context: LaunchContext) -> list:
     given = context.launch_configurations
     share = Path(get_package_share_directory('crodino_ros'))
     bag = given['bag'] or str(share / 'samples' / 'room')
-    facts = BagFacts.of(Path(bag))
-    transports = facts.injector_parameters()
+    recording = BagRecording(bag)
+    transports = injector_parameters(recording)
     transports.update({name: given[name] for name in transports if given[name]})
     driver = [
         (f'{topic}{suffix}', f'driver/{topic}{suffix}')
@@ -83,7 +84,7 @@ def start(context: LaunchContext) -> list:
             {
                 'model': given['model'],
                 'engine': given['engine'],
-                **facts.node_parameters(),
+                **node_parameters(recording),
             },
         ),
         crodino(

@@ -22,8 +22,8 @@ from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
-from crodino_core.modality import Modality
-from crodino_ros.bag_launch import BagFacts
+from crodino_ros.bag_launch import injector_parameters, node_parameters, transports
+from crodino_ros.bags import BagRecording
 from launch import LaunchContext, LaunchDescription
 
 RECORDED = (
@@ -77,14 +77,14 @@ def start(context: LaunchContext) -> list:
     """Make the processes from the arguments."""
     given = context.launch_configurations
     bag = Path(given['bag'])
-    facts = BagFacts.of(bag)
+    recording = BagRecording(bag)
     out = Path(given['out'] or f'{bag.resolve().stem}_live')
     node = {
         **{name: given[name] for name in SETTINGS},
-        **facts.node_parameters(),
+        **node_parameters(recording),
         'use_sim_time': True,
     }
-    listened_to = list(facts.topics.values())
+    listened_to = [recording.topics[role] for role in ('rgb', 'depth')]
     player = ExecuteProcess(
         cmd=[
             *('ros2', 'bag', 'play', str(bag), '--clock', '100', '--rate', given['rate']),
@@ -99,7 +99,7 @@ def start(context: LaunchContext) -> list:
             output='screen',
             parameters=[node],
         ),
-        injector(facts, given['scenario']),
+        injector(recording, given['scenario']),
     ]
     if given['record'] == 'true':
         listened_to.append('/segmentation/mask')
@@ -143,14 +143,13 @@ def recorder(masks: Path) -> ExecuteProcess:
     )
 
 
-def injector(facts: BagFacts, scenario: str) -> Node:
+def injector(recording: BagRecording, scenario: str) -> Node:
     """Make the fault injector between the topics of the bag and the node."""
-    inputs = {Modality.RGB: 'input/color/image_raw', Modality.DEPTH: 'input/depth/image_rect'}
+    inputs = {'rgb': 'input/color/image_raw', 'depth': 'input/depth/image_rect'}
     remappings = []
-    for modality, topic in inputs.items():
-        transport = facts.transports[modality]
+    for role, transport in transports(recording).items():
         suffix = '' if transport == 'raw' else f'/{transport}'
-        remappings.append((topic + suffix, facts.topics[modality]))
+        remappings.append((inputs[role] + suffix, recording.topics[role]))
     return Node(
         package='crodino_ros',
         executable='fault_injector_node',
@@ -159,8 +158,8 @@ def injector(facts: BagFacts, scenario: str) -> Node:
             {
                 'use_sim_time': True,
                 'scenario': scenario,
-                'duration': facts.duration,
-                **facts.injector_parameters(),
+                'duration': recording.duration,
+                **injector_parameters(recording),
             }
         ],
         remappings=remappings,
