@@ -72,6 +72,27 @@ def test_json_is_one_object_on_stdout_with_the_promised_keys(crodino, bag, bundl
     assert {'p50', 'p95', 'p99'} <= set(summary['latency_ms'])
 
 
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['replay', 'walk', '--out', ''],
+        ['demo', '--out', ' '],
+        ['train', 'my.yaml', '--out', ''],
+        ['export', 'runs/a', '--out', ''],
+        ['evaluate-failures', 'plan.yaml', '--out', ''],
+        ['data', 'from-bag', 'walk', ''],
+    ],
+    ids=' '.join,
+)
+def test_an_empty_path_to_write_to_is_refused_and_not_taken_for_the_working_folder(
+    crodino, tmp_path, arguments
+):
+    code, _, error = crodino(*arguments)
+    assert code == 2
+    assert 'the path is empty' in error
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_replay_leaves_report_and_masks_in_a_folder_named_after_bag_and_scenario(
     crodino, bag, bundle, tmp_path
 ):

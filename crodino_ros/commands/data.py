@@ -18,13 +18,15 @@ from crodino_core.learning.data.import_potsdam import import_potsdam
 from crodino_core.rgbd_folder import RgbdFolder
 from crodino_ros.bag_data_set import data_set_from_bag
 from crodino_ros.bag_topics import parse_topics
-from crodino_ros.commands.options import JsonOption, console, print_json
+from crodino_ros.commands.options import JsonOption, console, output_folder, print_json
 
 app = typer.Typer(help='Data sets.', no_args_is_help=True)
 importers = typer.Typer(help='Public data sets into the folder format.', no_args_is_help=True)
 app.add_typer(importers, name='import')
 
-DestArgument = Annotated[Path, typer.Argument(help='The data set folder to make.')]
+DestArgument = Annotated[
+    Path, typer.Argument(parser=output_folder, metavar='DEST', help='The data set folder to make.')
+]
 
 
 @app.command()

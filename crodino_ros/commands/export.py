@@ -14,7 +14,7 @@ from crodino_core.resources import model_path
 from crodino_core.rgbd_folder import RgbdFolder
 from crodino_core.variants import parse_resolution
 from crodino_ros.commands.learning import require_training, score_bundle
-from crodino_ros.commands.options import console, notes
+from crodino_ros.commands.options import console, notes, out_option
 
 DEFAULT_MAX_LOSS = 1.0
 FRAMES = 64
@@ -29,9 +29,7 @@ def export(
             help='Folder of a training run, or a bundle to add a precision to.',
         ),
     ],
-    out: Annotated[
-        Path | None, typer.Option('--out', help='Bundle folder to make of a training run.')
-    ] = None,
+    out: Annotated[Path | None, out_option('Bundle folder to make of a training run.')] = None,
     resolution: Annotated[
         list[str] | None,
         typer.Option(

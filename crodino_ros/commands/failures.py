@@ -21,6 +21,7 @@ from crodino_ros.commands.options import (
     console,
     default_model,
     notes,
+    out_option,
     print_json,
 )
 from crodino_ros.failure_run import run_job
@@ -32,7 +33,7 @@ _ON_FILE_ONLY = ('worst', 'at', 'wrong sensor (s)')
 def evaluate_failures(
     plan: Annotated[Path, typer.Argument(help='A plan (YAML).')],
     out: Annotated[
-        Path | None, typer.Option('--out', help='Folder for results. [default: named by the plan]')
+        Path | None, out_option('Folder for results. [default: named by the plan]')
     ] = None,
     workers: Annotated[
         int | None,

@@ -10,7 +10,14 @@ import typer
 
 from crodino_core.errors import CrodinoError
 from crodino_core.resources import share_directory
-from crodino_ros.commands.options import INTERRUPTED, EngineOption, console, default_model, notes
+from crodino_ros.commands.options import (
+    INTERRUPTED,
+    EngineOption,
+    console,
+    default_model,
+    notes,
+    out_option,
+)
 from crodino_ros.commands.replay import replay
 
 
@@ -40,7 +47,7 @@ def segment(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help='Folder for masks and report.')] = Path('demo'),
+    out: Annotated[Path, out_option('Folder for masks and report.')] = Path('demo'),
     engine: EngineOption = 'auto',
 ) -> None:
     """Play the sample live, cut the camera, freeze depth; then replay it and write the report."""

@@ -17,6 +17,25 @@ from crodino_core.resources import DEFAULT_MODEL, model_path, share_directory
 from crodino_core.runtime.engines import AUTO, ENGINE_NAMES
 from crodino_core.variants import PRECISIONS
 
+
+def output_folder(path: str | Path) -> Path:
+    """Take a folder to write to as it was given.
+
+    :raises typer.BadParameter: nothing was given, which would be the working folder to `Path`.
+    """
+    if not str(path).strip():
+        raise typer.BadParameter(
+            'the path is empty, as of a shell variable that is not set; a folder was expected '
+            '(. for this one)'
+        )
+    return Path(path)
+
+
+def out_option(help_text: str) -> Any:
+    """Make the option `--out DIR` of a command."""
+    return typer.Option('--out', parser=output_folder, metavar='DIR', help=help_text)
+
+
 JsonOption = Annotated[
     bool, typer.Option('--json', help='Print one JSON object on stdout, all else on stderr.')
 ]

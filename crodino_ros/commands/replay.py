@@ -27,14 +27,14 @@ from crodino_ros.commands.options import (
     console,
     default_model,
     notes,
+    out_option,
     print_json,
     tidy_on_sigterm,
 )
 from crodino_ros.replay_run import ReplaySettings, replay_bag
 
 OutOption = Annotated[
-    Path | None,
-    typer.Option('--out', help='Folder for masks and report. [default: named after the bag]'),
+    Path | None, out_option('Folder for masks and report. [default: named after the bag]')
 ]
 
 
