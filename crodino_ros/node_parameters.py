@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from crodino_core.errors import UsageError
 from crodino_ros.middleware import Node
 from crodino_ros.middleware.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-OF_THE_CLIENT_LIBRARY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+QOS_OVERRIDES = 'qos_overrides'
+OF_THE_CLIENT_LIBRARY = ('use_sim_time', 'start_type_description_service', f'{QOS_OVERRIDES}.')
 """Parameters, or beginnings of their names, that rclpy itself declares."""
 
 
@@ -62,11 +63,29 @@ def declare(node: Node, specs: Iterable[ParameterSpec]) -> list[str]:
         known.append(spec.name)
     for name in sorted(node._parameter_overrides):
         if name not in known and not name.startswith(OF_THE_CLIENT_LIBRARY):
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f'did you mean {close[0]!r}?' if close else f'known are: {", ".join(known)}'
-            node.get_logger().warning(f'the parameter {name!r} is unknown and ignored; {hint}')
+            _warn_of_unknown(node, name, known)
             unknown.append(name)
     return unknown
+
+
+def unused_qos_overrides(node: Node) -> list[str]:
+    """Return the given QoS overrides that none of the node's topics has taken; each is logged.
+
+    rclpy declares those of a topic when it makes the topic, and says nothing of the others; so
+    this is for a node that has all its topics.
+    """
+    known = [f'{QOS_OVERRIDES}.{name}' for name in node.get_parameters_by_prefix(QOS_OVERRIDES)]
+    given = [name for name in node._parameter_overrides if name.startswith(f'{QOS_OVERRIDES}.')]
+    unused = sorted(set(given) - set(known))
+    for name in unused:
+        _warn_of_unknown(node, name, known)
+    return unused
+
+
+def _warn_of_unknown(node: Node, name: str, known: Sequence[str]) -> None:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f'did you mean {close[0]!r}?' if close else f'known are: {", ".join(known)}'
+    node.get_logger().warning(f'the parameter {name!r} is unknown and ignored; {hint}')
 
 
 def values(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, Any]:

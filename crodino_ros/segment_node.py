@@ -32,7 +32,7 @@ from crodino_ros.middleware import (
 from crodino_ros.middleware.msg import DiagnosticArray, SetParametersResult
 from crodino_ros.networks import BackgroundLoad, Networks
 from crodino_ros.node_main import run_node
-from crodino_ros.node_parameters import declare, values
+from crodino_ros.node_parameters import declare, unused_qos_overrides, values
 from crodino_ros.segment_settings import PARAMETERS, SegmentSettings
 from crodino_ros.serving_log import NONE
 
@@ -54,7 +54,8 @@ class SegmentNode(LifecycleNode):
         super().__init__(node_name, **options)
         self._reload = BackgroundLoad(self, self._take_over)
         self._state, self._problem = 'unconfigured', ''
-        self._ignored = declare(self, PARAMETERS)  # raises where a value makes no sense
+        self._unknown = declare(self, PARAMETERS)  # raises where a value makes no sense
+        self._unused: list[str] = []
         self._settings = SegmentSettings.from_parameters(values(self, PARAMETERS))
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._reported_at = 0.0
@@ -87,6 +88,7 @@ class SegmentNode(LifecycleNode):
                 self, self._segmenter, self._outputs, self._possible(), self._on_change
             )
             self._load_for_fusing()
+            self._unused = self._unused or unused_qos_overrides(self)
         except Exception as error:  # as above
             self._end_stream()
             super().on_deactivate(state)
@@ -220,7 +222,8 @@ class SegmentNode(LifecycleNode):
         if self._stream is None or self._networks is None:
             message = report_inactive(stamp, name, self._state, self._problem)
         else:
-            output = self._stream.output_report(self._networks.loaded.name, self._ignored)
+            ignored = [*self._unknown, *self._unused]
+            output = self._stream.output_report(self._networks.loaded.name, ignored)
             message = report(stamp, name, self._stream.sensor_reports(), output)
         self._reported_at = time.monotonic()
         self._diagnostics.publish(message)

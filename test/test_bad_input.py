@@ -264,6 +264,23 @@ def test_an_unknown_parameter_is_named_with_the_nearest_known_one(world: NodeWor
     assert tasks['output'].level == DiagnosticStatus.WARN
 
 
+def test_a_qos_override_for_a_topic_the_node_does_not_have_is_named_once(world: NodeWorld, log):  # noqa: F811
+    override = 'qos_overrides./{}/image_raw.subscription.reliability'
+    node = world.segment_node(
+        **{override.format('colour'): 'reliable', override.format('color'): 'reliable'}
+    )
+    line = f'{override.format("colour")!r} is unknown and ignored'
+    nearest = f'did you mean {override.format("color")!r}?'
+    cameras, tasks = world.cameras(), world.diagnostics()
+    world.play(cameras, lambda: states(node) == HEALTHY and mentions(tasks, 'output', 'colour'))
+    node.trigger_deactivate()
+    node.trigger_activate()
+    world.play(cameras, lambda: states(node) == HEALTHY)
+    assert len(log.lines(line)) == 1
+    assert nearest in log.lines(line)[0]
+    assert not any("'qos_overrides./color/" in text.split(';')[0] for text in log.lines('ignored'))
+
+
 def damaged(folder):
     (folder / 'rgb.onnx').write_bytes(b'no network')
 
