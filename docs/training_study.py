@@ -42,6 +42,8 @@ DAMAGED = (*MAIN, FUSION)
 """Arms that are also scored on damaged frames."""
 PROBES = ('_damaged', '_trained', '_gradients', '_cost')
 """Endings of the files beside results.csv."""
+LARGER = HERE / 'larger' / 'results.csv'
+"""Rows of the main arms with a larger budget, which was given by options."""
 BUDGET = ('steps', 'batch', 'view', 'input', 'learning_rate')
 
 
@@ -156,7 +158,7 @@ def main() -> None:
     given = _arguments()
     files = {kind: given.out / f'results{kind}.csv' for kind in ('', *PROBES)}
     if given.write:
-        write_page(HERE / 'results.md', *map(read_rows, files.values()))
+        write_page(HERE / 'results.md', *map(read_rows, files.values()), read_rows(LARGER))
         return
     if not (given.work / 'rooms').exists():
         given.work.mkdir(parents=True, exist_ok=True)

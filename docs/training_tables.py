@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+from study_page import put_measured, table
+
 from crodino_core.evaluation.protocols import FAILURE_PROBABILITIES, expected_miou
 from crodino_core.modality import Modality
 
@@ -14,7 +16,6 @@ Row = dict[str, str]
 """A line of a CSV file: `arm`, `seed`, the budget, and figures by name ('' where not measured)."""
 Rows = Sequence[Row]
 
-BEGIN, END = '<!-- study: begin -->', '<!-- study: end -->'
 BASE, TWIN, FUSION, STUDENTS = 'independent', 'crodino', 'early_fusion_zero_filled', 'kd'
 PRESENT = {'full': frozenset(Modality)} | {str(m): frozenset({m}) for m in Modality}
 """EMM: which sensors a state has."""
@@ -46,13 +47,6 @@ def spread(numbers: Iterable[float], sign: str = '') -> str:
     if len(numbers) < 2:
         return ''.join(f'{number:{sign}.1f}' for number in numbers)
     return f'{mean(numbers):{sign}.1f} ± {stdev(numbers):.1f}'
-
-
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    rows = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
-    rows += ['| ' + ' | '.join(line) + ' |' for line in lines]
-    return '\n'.join(rows)
 
 
 def main_table(rows: Rows) -> str:
@@ -154,10 +148,18 @@ def _arms(rows: Rows) -> list[str]:
 
 
 def write_page(
-    path: Path, rows: Rows, damaged: Rows, trained: Rows, gradients: Rows, costs: Rows
+    path: Path,
+    rows: Rows,
+    damaged: Rows,
+    trained: Rows,
+    gradients: Rows,
+    costs: Rows,
+    larger: Rows,
 ) -> None:
     """Put the tables between the markers of the page."""
     parts = [_budget(rows), '### Against two networks alone', main_table(rows)]
+    if larger:
+        parts += ['### With a larger budget', _budget(larger), main_table(larger)]
     parts += ['### Ablation', ablation_table(rows)]
     if trained:
         parts += ['### Frames of training', trained_table(rows, trained)]
@@ -168,9 +170,7 @@ def write_page(
         parts += ['### A sensor is damaged (RMM, NM)', damage_table(damaged)]
     if costs:
         parts += ['### Cost', cost_table(costs)]
-    before, rest = path.read_text().split(BEGIN)
-    tables = '\n\n'.join(parts)
-    path.write_text(f'{before}{BEGIN}\n{tables}\n{END}{rest.split(END)[1]}')
+    put_measured(path, '\n\n'.join(parts))
 
 
 def _budget(rows: Rows) -> str:
