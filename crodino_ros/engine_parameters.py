@@ -30,6 +30,13 @@ ENGINE_PARAMETERS = (
         at_configure=True,
     ),
     ParameterSpec(
+        'exact',
+        False,
+        'Whether float32 networks are computed in float32 also where the processor is faster in '
+        'bfloat16 (OpenVINO) or TF32 (TensorRT).',
+        at_configure=True,
+    ),
+    ParameterSpec(
         'resolution',
         '',
         'HEIGHTxWIDTH that the networks work at, where the model has several; empty: its first.',

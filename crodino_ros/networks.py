@@ -59,6 +59,7 @@ class Networks:
             settings.engine,
             settings.threads,
             logits=fuses,
+            exact=settings.exact,
             sizes=expected,
             tensorrt=replace(settings.tensorrt, say=say),
             fallback=settings.engine_fallback,

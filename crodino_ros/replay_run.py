@@ -38,6 +38,8 @@ class ReplaySettings:
     precision: str = FLOAT32
     resolution: tuple[int, int] | None = None
     """Which of the bundle's networks, see `ModelBundle.choose`."""
+    exact: bool = False
+    """See `load_engines`."""
     inference_time: InferenceTime = None
     """See `crodino_core.evaluation.replay.replay`."""
 
@@ -78,6 +80,7 @@ def _replay(bag: Path, settings: ReplaySettings, masks: Path) -> ReplayResult:
         settings.engine,
         settings.threads,
         logits=arbiter.policy in FUSING,
+        exact=settings.exact,
         sizes=recording.first_sizes(),
     )
     with progress_bar() as bar, MaskBagWriter(masks, recording.start_ns, bundle.labels) as writer:

@@ -146,6 +146,7 @@ class SegmentSettings:
     precision: str
     resolution: tuple[int, int] | None
     """Height and width the networks work at; None: the first of the model."""
+    exact: bool
     engine_fallback: bool
     threads: int | None
     tensorrt: TensorRtSettings
@@ -180,6 +181,7 @@ class SegmentSettings:
             engine=given['engine'],
             precision=given['precision'],
             resolution=parse_resolution(given['resolution']),
+            exact=given['exact'],
             engine_fallback=given['engine_fallback'],
             threads=given['threads'] or threads_beside_middleware(physical_cores()),
             tensorrt=tensorrt_settings(given),

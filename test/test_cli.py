@@ -72,6 +72,13 @@ def test_json_is_one_object_on_stdout_with_the_promised_keys(crodino, bag, bundl
     assert {'p50', 'p95', 'p99'} <= set(summary['latency_ms'])
 
 
+def test_exact_means_float32_on_the_command_line_too(crodino, bag, bundle):
+    chosen = ['--model', bundle, '--engine', 'openvino']
+    code, out, _ = crodino('replay', bag, *chosen, '--exact', '--json')
+    assert code == 0
+    assert json.loads(out)['device'].endswith(', f32)')
+
+
 @pytest.mark.parametrize(
     'arguments',
     [

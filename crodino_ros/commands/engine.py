@@ -21,6 +21,7 @@ from crodino_core.runtime.engines.engine_cache import (
 from crodino_core.runtime.engines.tensorrt_settings import say_on_stderr
 from crodino_core.variants import FLOAT32, parse_resolution
 from crodino_ros.commands.options import (
+    ExactOption,
     JsonOption,
     PrecisionOption,
     ResolutionOption,
@@ -68,6 +69,7 @@ def build(
     logits: Annotated[
         bool, typer.Option('--logits', help='For the policies average and best.')
     ] = False,
+    exact: ExactOption = False,
     force: Annotated[bool, typer.Option('--force', help='Build even if one is there.')] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +84,9 @@ def build(
     )
     model = ModelBundle.load(bundle or default_model(), precision, parse_resolution(resolution))
     sizes = dict.fromkeys(Modality, (height, width))
-    loaded = load_engines(model, 'tensorrt', logits=logits, sizes=sizes, tensorrt=settings)
+    loaded = load_engines(
+        model, 'tensorrt', logits=logits, exact=exact, sizes=sizes, tensorrt=settings
+    )
     found = _entries(model, EngineCache(engine_cache, say_on_stderr))
     _print({**loaded.describe(), **found}, as_json)
 

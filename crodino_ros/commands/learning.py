@@ -17,6 +17,7 @@ from crodino_core.runtime.engines import load_engines
 from crodino_core.variants import FLOAT32, parse_resolution
 from crodino_ros.commands.options import (
     EngineOption,
+    ExactOption,
     JsonOption,
     ModelOption,
     PrecisionOption,
@@ -63,6 +64,7 @@ def evaluate(
     engine: EngineOption = 'auto',
     precision: PrecisionOption = FLOAT32,
     resolution: ResolutionOption = '',
+    exact: ExactOption = False,
     threads: ThreadsOption = None,
     confusion: Annotated[
         bool, typer.Option('--confusion', help='Show what is taken for what (always in --json).')
@@ -71,7 +73,7 @@ def evaluate(
 ) -> None:
     """Score a bundle on a data set, whole or with a modality missing or noisy."""
     bundle = ModelBundle.load(model or default_model(), precision, parse_resolution(resolution))
-    report = score_bundle(bundle, data, split, protocol, policy, engine, threads)
+    report = score_bundle(bundle, data, split, protocol, policy, engine, threads, exact)
     if as_json:
         print_json(report)
         return
@@ -88,10 +90,11 @@ def score_bundle(
     policy: str = 'prefer',
     engine: str = 'auto',
     threads: int | None = None,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Score a bundle's chosen networks by a protocol; see `evaluate_bundle`."""
     folder = RgbdFolder(data)
-    loaded = load_engines(bundle, engine, threads, logits=needs_logits(protocol, policy))
+    loaded = load_engines(bundle, engine, threads, needs_logits(protocol, policy), exact)
     report = evaluate_bundle(bundle, loaded.engines, folder, split, protocol, policy=policy)
     return report | {'engine': loaded.describe()}
 

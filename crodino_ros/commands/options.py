@@ -61,6 +61,13 @@ ResolutionOption = Annotated[
         show_default=False,
     ),
 ]
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        '--exact',
+        help='Compute in float32, also where the processor is faster in bfloat16 or TF32.',
+    ),
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option('--threads', min=1, help="CPU threads of the engine. [default: the engine's]"),

@@ -19,6 +19,7 @@ from crodino_core.variants import FLOAT32, parse_resolution
 from crodino_ros.bag_topics import parse_topics
 from crodino_ros.commands.options import (
     EngineOption,
+    ExactOption,
     JsonOption,
     ModelOption,
     PrecisionOption,
@@ -60,6 +61,7 @@ def replay(
     ] = 'silence',
     precision: PrecisionOption = FLOAT32,
     resolution: ResolutionOption = '',
+    exact: ExactOption = False,
     threads: ThreadsOption = None,
     inference_time: Annotated[
         str | None,
@@ -82,6 +84,7 @@ def replay(
         threads=threads,
         precision=precision,
         resolution=parse_resolution(resolution),
+        exact=exact,
         inference_time=parse_inference_time(inference_time),
     )
     out = out or Path(f'{bag.resolve().stem}-{scenario_name(settings)}')
