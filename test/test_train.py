@@ -114,6 +114,28 @@ def test_metrics_have_a_row_for_each_validation(finished: Path) -> None:
         assert all(np.isfinite(float(row[name])) for row in rows)
 
 
+def test_a_row_has_the_mean_losses_since_the_row_before(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    train(make_config(data, 'validate_every=1'), tmp_path / 'run')
+
+    losses = [float(row['segmentation_rgb']) for row in metrics(tmp_path / 'run')]
+    means = [float(row['segmentation_rgb']) for row in metrics(finished)]
+    assert means == pytest.approx([np.mean(losses[:2]), np.mean(losses[2:])], rel=1e-5)
+
+
+def test_without_a_terminal_each_validation_leaves_a_line(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    train(make_config(data), tmp_path / 'run')
+
+    first, second = (line for line in capfd.readouterr().err.splitlines() if 'validation' in line)
+    assert first.startswith('step 2 of 4: loss ')
+    row = metrics(tmp_path / 'run')[1]
+    best = max(float(row['validation_miou_depth']) for row in metrics(tmp_path / 'run'))
+    assert second.endswith(f', depth {float(row["validation_miou_depth"]):.1f} (best {best:.1f})')
+
+
 def test_each_modality_keeps_its_own_best_network(finished: Path) -> None:
     for m in Modality:
         network, labels, facts = checkpoint.load_best(finished, m)

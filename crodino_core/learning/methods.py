@@ -173,6 +173,19 @@ class EarlyFusion:
         ]
 
 
+class Objective(nn.Module):
+    """The losses of a method as one module, which is what DDP can share."""
+
+    def __init__(self, method: Method, model: nn.Module) -> None:
+        super().__init__()
+        self.method = method
+        self.model = model
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weighted losses of a batch by name."""
+        return self.method.losses(self.model, batch)
+
+
 def _joins(settings: LossConfig) -> bool:
     """Whether a loss has a gradient in both networks; orthogonality is of one alone."""
     return bool(settings.contrastive or settings.auxiliary or settings.mixup)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class RunLog:
     def add(self, step: int, losses: Mapping[str, float], miou: Mapping[str, float]) -> None:
         """Write what was measured after a step.
 
-        :param losses: weighted losses by name.
+        :param losses: weighted losses by name, means since the row before.
         :param miou: validation mIoU by network, percent.
         """
         row = {'step': step, **losses} | {f'{VALIDATION}{k}': v for k, v in miou.items()}
@@ -54,6 +55,25 @@ class RunLog:
         """Close the files."""
         if self._board is not None:
             self._board.close()
+
+
+class RunningMeans:
+    """Means of named figures since they were last taken."""
+
+    def __init__(self) -> None:
+        self._sums: Counter[str] = Counter()
+        self._count = 0
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """Take in one figure of each name."""
+        self._sums.update(figures)
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """Return the means and begin anew."""
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = Counter(), 0
+        return means
 
 
 def forget_rows_after(run: Path, step: int) -> None:

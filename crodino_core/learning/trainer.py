@@ -15,10 +15,10 @@ from crodino_core.errors import CrodinoError
 from crodino_core.labels import LabelSet
 from crodino_core.learning import checkpoint, processes, run_pictures
 from crodino_core.learning.config import TrainConfig
-from crodino_core.learning.methods import Method, Part, make_method
+from crodino_core.learning.methods import Objective, Part, make_method
 from crodino_core.learning.models.twin import Architecture
 from crodino_core.learning.optimiser import learning_rate_factor, make_optimiser, move_average
-from crodino_core.learning.run_log import RunLog
+from crodino_core.learning.run_log import RunLog, RunningMeans
 from crodino_core.learning.validate import confusion, mean_iou, predict
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdSample
@@ -59,17 +59,20 @@ class Trainer:
 
     def fit(self, batches: Iterator[dict[str, Tensor]], validation: list[RgbdSample]) -> None:
         """Train from the current step to the last."""
-        steps = self.config.optimiser.steps
+        steps, means = self.config.optimiser.steps, RunningMeans()
         with progress_bar() as bar:
             bar.disable = not processes.is_first()
             task = bar.add_task('training', total=steps, completed=self.step)
             for batch in batches:
                 losses = self.train_step(batch)
-                best = ' '.join(f'{m} {score:.1f}' for m, score in self.best.items())
-                text = f'training: loss {sum(losses.values()):.3f}, best mIoU {best}'
-                bar.update(task, advance=1, description=text)
+                means.add(losses)
+                bar.update(task, advance=1, description=f'loss {sum(losses.values()):.3f}')
                 if self.step % self.config.validate_every == 0 or self.step == steps:
-                    self.validate(validation, losses)
+                    losses = means.take()
+                    scores = self.validate(validation, losses)
+                    # A line that stays, also in the log file of a run without a terminal.
+                    if processes.is_first():
+                        bar.console.print(self._line(losses, scores), soft_wrap=True)
         self.log.close()
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, float]:
@@ -112,8 +115,21 @@ class Trainer:
             'steps is good; a lower optimiser.learning_rate or precision float32 usually helps'
         )
 
-    def validate(self, validation: list[RgbdSample], losses: dict[str, float]) -> None:
-        """Score the averaged networks, keep the best of each modality, write the state."""
+    def _line(self, losses: dict[str, float], scores: dict[str, float]) -> str:
+        found = ', '.join(
+            f'{name} {score:.1f} (best {self.best[name]:.1f})'
+            for name, score in scores.items()
+            if name in self.best
+        )
+        steps, loss = self.config.optimiser.steps, sum(losses.values())
+        return f'step {self.step} of {steps}: loss {loss:.3f}, validation mIoU {found}'
+
+    def validate(self, validation: list[RgbdSample], losses: dict[str, float]) -> dict[str, float]:
+        """Score the averaged networks, keep the best of each modality, write the state.
+
+        :param losses: means since the last validation.
+        :return: mIoU by network, percent.
+        """
         size = self.config.data.input_size
         parts = self.method.parts(self.average)
         matrices = {}
@@ -126,7 +142,7 @@ class Trainer:
         state = self.state()
         mean_losses = processes.mean(torch.tensor(list(losses.values()), device=self.device))
         if not processes.is_first():
-            return
+            return scores
         for part in better:
             self._save_best(part, scores[part.name])
         try:
@@ -138,6 +154,7 @@ class Trainer:
                 'whole: make room and resume the run'
             ) from error
         checkpoint.save(self.run / checkpoint.LAST, state)
+        return scores
 
     def _save_best(self, part: Part, score: float) -> None:
         facts = {
@@ -203,19 +220,6 @@ class Trainer:
             torch.set_rng_state(of_process[0]['cpu'])
             if self.device.type == 'cuda' and 'cuda' in of_process[0]:
                 torch.cuda.set_rng_state(of_process[0]['cuda'], self.device)
-
-
-class Objective(nn.Module):
-    """The losses of a method as one module, which is what DDP can share."""
-
-    def __init__(self, method: Method, model: nn.Module) -> None:
-        super().__init__()
-        self.method = method
-        self.model = model
-
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weighted losses of a batch by name."""
-        return self.method.losses(self.model, batch)
 
 
 def architecture_of(config: TrainConfig, classes: int) -> Architecture:
