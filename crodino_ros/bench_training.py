@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROUNDS = 5
+ROUNDS = 9
 FRAMES = 8
 FRAME_SIZE = (384, 512)
 """Height and width."""

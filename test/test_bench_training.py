@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -49,6 +50,21 @@ def test_the_ratios_follow_from_the_seconds(found: dict[str, Any]) -> None:
     assert ratios['crodino_over_kd']['seconds'] == pytest.approx(seconds['crodino'] / teaching)
 
 
+def test_a_ratio_compares_what_was_measured_in_one_round() -> None:
+    # The second round met a slow minute, the third an even slower one.
+    times = {
+        'plain rgb': np.array([1.0, 2.0, 4.0]),
+        'plain depth': np.array([1.0, 2.0, 4.0]),
+        'crodino': np.array([2.5, 5.0, 10.0]),
+        'independent': np.array([2.0, 2.5, 20.0]),
+    }
+    gflop = {'crodino': 5.0, 'independent': 4.0}
+
+    assert (bench._plain(times) / times['crodino'] == 0.8).all()
+    found = bench._beside(times, gflop, 'independent')
+    assert found == {'seconds': 1.25, 'flop': 1.25}
+
+
 def test_independent_networks_compute_what_the_plain_loops_do(found: dict[str, Any]) -> None:
     gflop = found['gflop']
 
@@ -89,5 +105,5 @@ def test_rendered_rooms_are_the_default_data(
 
     monkeypatch.setattr(bench, 'bench_training', measure)
 
-    assert bench_training(None, None) == {'rounds': 5}
+    assert bench_training(None, None) == {'rounds': 9}
     assert seen == {'frames': 8}

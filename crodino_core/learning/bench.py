@@ -36,15 +36,18 @@ PEAK_TFLOPS = {'A100': 312, 'H100': 989, 'H200': 989, 'L4': 121, 'L40S': 362, 'R
 
 Batch = dict[str, Tensor]
 Step = Callable[[], object]
+Times = Mapping[str, np.ndarray]
+"""Seconds of each contestant's steps, float64 [rounds]."""
 
 
 def bench_training(
-    config: TrainConfig, rounds: int = 5, loader_seconds: float = 5.0
+    config: TrainConfig, rounds: int = 9, loader_seconds: float = 5.0
 ) -> dict[str, Any]:
     """Measure the steps of all methods beside plain loops of one network, and the loader.
 
     Each contestant takes a step in each round, in another order each time, so that a change of
-    the machine's load meets all of them; the medians are compared. The batch is one and the same.
+    the machine's load meets all of them. Ratios are taken within each round, and are the medians
+    of all rounds; so are the seconds. The batch is one and the same.
 
     :param config: its data, networks, precision and batch count; method and steps do not.
     :return: JSON-able: `seconds` and `gflop` of a step by contestant, `images_per_s` (a sample has
@@ -59,13 +62,14 @@ def bench_training(
     batch = next(training_batches(config, labels, 0))
     with tempfile.TemporaryDirectory() as folder:
         steps = _contestants(config, labels, batch, device, Path(folder))
-        seconds = _time(steps, rounds, device)
+        times = _time(steps, rounds, device)
         gflop = {name: count_flop(step) / 1e9 for name, step in steps.items()}
         memory = _peak_memory_mb(steps['crodino'], device)
+    seconds = {name: float(np.median(values)) for name, values in times.items()}
     images = 2 * len(batch['rgb'])
     speed = {
         'twin': images / seconds['crodino'],
-        'plain': images / _plain(seconds),
+        'plain': images / float(np.median(_plain(times))),
         'loader': loader_speed(config, loader_seconds),
     }
     return {
@@ -79,10 +83,10 @@ def bench_training(
         'gflop': gflop,
         'images_per_s': speed,
         'ratios': {
-            'twin_over_plain': speed['twin'] / speed['plain'],
+            'twin_over_plain': float(np.median(_plain(times) / times['crodino'])),
             'loader_over_twin': speed['loader'] / speed['twin'],
-            'crodino_over_independent': _beside(seconds, gflop, 'independent'),
-            'crodino_over_kd': _beside(seconds, gflop, 'kd', 'teacher'),
+            'crodino_over_independent': _beside(times, gflop, 'independent'),
+            'crodino_over_kd': _beside(times, gflop, 'kd', 'teacher'),
         },
         'targets': {'twin_over_plain': TWIN_TARGET, 'loader_over_twin': LOADER_TARGET},
         'gpu': _gpu(gflop['crodino'] / seconds['crodino'] / 1e3, memory),
@@ -133,8 +137,8 @@ def _plain_loop(
     return step
 
 
-def _time(steps: Mapping[str, Step], rounds: int, device: torch.device) -> dict[str, float]:
-    """Return the median seconds of each step, after one that does not count."""
+def _time(steps: Mapping[str, Step], rounds: int, device: torch.device) -> Times:
+    """Return the seconds of each step by round, after one that does not count."""
     for step in steps.values():
         step()
     times: dict[str, list[float]] = {name: [] for name in steps}
@@ -146,7 +150,7 @@ def _time(steps: Mapping[str, Step], rounds: int, device: torch.device) -> dict[
             steps[name]()
             _wait(device)
             times[name].append(time.perf_counter() - began)
-    return {name: float(np.median(values)) for name, values in times.items()}
+    return {name: np.array(values) for name, values in times.items()}
 
 
 def _wait(device: torch.device) -> None:
@@ -182,16 +186,14 @@ def _peak_memory_mb(step: Step, device: torch.device) -> float | None:
     return torch.cuda.max_memory_allocated(device) / 1e6
 
 
-def _plain(costs: Mapping[str, float]) -> float:
-    return sum(costs[f'plain {m}'] for m in Modality)
+def _plain(times: Times) -> np.ndarray:
+    return np.sum([times[f'plain {m}'] for m in Modality], 0)
 
 
-def _beside(
-    seconds: Mapping[str, float], gflop: Mapping[str, float], *names: str
-) -> dict[str, float]:
+def _beside(times: Times, gflop: Mapping[str, float], *names: str) -> dict[str, float]:
     return {
-        unit: costs['crodino'] / sum(costs[name] for name in names)
-        for unit, costs in (('seconds', seconds), ('flop', gflop))
+        unit: float(np.median(costs['crodino'] / sum(costs[name] for name in names)))
+        for unit, costs in (('seconds', times), ('flop', gflop))
     }
 
 

@@ -69,7 +69,7 @@ def bench(
     height: Annotated[int, typer.Option(min=16)] = 480,
     width: Annotated[int, typer.Option(min=16)] = 640,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help='[default: 30; train: 5]', show_default=False)
+        int | None, typer.Option(min=1, help='[default: 30; train: 9]', show_default=False)
     ] = None,
     threads: ThreadsOption = None,
     frames: Annotated[
