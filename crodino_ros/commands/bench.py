@@ -64,12 +64,12 @@ def bench(
     model: ModelOption = None,
     engine: EngineOption = 'auto',
     bag: Annotated[
-        Path | None, typer.Option('--bag', help='Bag to replay. [default: the sample]')
+        Path | None, typer.Option('--bag', help='Bag to replay.', show_default='the sample')
     ] = None,
     height: Annotated[int, typer.Option(min=16)] = 480,
     width: Annotated[int, typer.Option(min=16)] = 640,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help='[default: 30; train: 9]', show_default=False)
+        int | None, typer.Option(min=1, help='Measurements of each.', show_default='30; train: 9')
     ] = None,
     threads: ThreadsOption = None,
     frames: Annotated[
@@ -80,7 +80,7 @@ def bench(
     ] = 600,
     config: Annotated[
         Path | None,
-        typer.Option('--config', help='train: a configuration. [default: rendered rooms]'),
+        typer.Option('--config', help='train: a configuration.', show_default='rendered rooms'),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

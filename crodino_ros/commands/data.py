@@ -74,7 +74,9 @@ def from_bag(
     split: Annotated[str, typer.Option(help='The split all frames go to.')] = 'train',
     labels: Annotated[
         Path | None,
-        typer.Option(help='classes.yaml with names and colours. [default: class_0, class_1, ...]'),
+        typer.Option(
+            help='classes.yaml with names and colours.', show_default='class_0, class_1, ...'
+        ),
     ] = None,
 ) -> None:
     """Turn a labelled bag into a data set; colour, depth and label are paired by their stamps."""

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from crodino_core.bundle import ModelBundle, sha256_of
 from crodino_core.modality import Modality
-from crodino_core.resources import model_path
+from crodino_core.resources import DEFAULT_MODEL, model_path
 from crodino_core.runtime.engines import TensorRtSettings, load_engines
 from crodino_core.runtime.engines.engine_cache import (
     CachedEngine,
@@ -37,12 +37,15 @@ BundleArgument = Annotated[
     typer.Argument(
         parser=model_path,
         metavar='[DIR|NAME]',
-        help='Model bundle: its folder, or the name of one that ships. [default: indoor]',
+        help='Model bundle: its folder, or the name of one that ships.',
+        show_default=DEFAULT_MODEL,
     ),
 ]
 CacheOption = Annotated[
     Path | None,
-    typer.Option('--engine-cache', help='Folder of engines. [default: the user cache folder]'),
+    typer.Option(
+        '--engine-cache', help='Folder of engines.', show_default='the user cache folder'
+    ),
 ]
 
 

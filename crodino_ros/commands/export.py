@@ -54,16 +54,16 @@ def export(
         typer.Option(
             '--max-loss',
             min=0.0,
-            help='int8: points of mIoU that may be lost; more, and nothing is written. '
-            f'[default: {DEFAULT_MAX_LOSS:g}]',
-            show_default=False,
+            help='int8: points of mIoU that may be lost; more, and nothing is written.',
+            show_default=f'{DEFAULT_MAX_LOSS:g}',
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
             '--data',
-            help='Labelled data set to score on. [default for int8: that of --calibrate]',
+            help='Labelled data set to score on.',
+            show_default='with --int8: that of --calibrate',
         ),
     ] = None,
     split: Annotated[str, typer.Option('--split', help='Of the data set to score on.')] = 'test',

@@ -32,12 +32,10 @@ _ON_FILE_ONLY = ('worst', 'at', 'wrong sensor (s)')
 
 def evaluate_failures(
     plan: Annotated[Path, typer.Argument(help='A plan (YAML).')],
-    out: Annotated[
-        Path | None, out_option('Folder for results. [default: named by the plan]')
-    ] = None,
+    out: Annotated[Path | None, out_option('Folder for results.', 'named by the plan')] = None,
     workers: Annotated[
         int | None,
-        typer.Option('--workers', min=1, help='Processes. [default: one for each core]'),
+        typer.Option('--workers', min=1, help='Processes.', show_default='one for each core'),
     ] = None,
     ray: Annotated[
         str | None,

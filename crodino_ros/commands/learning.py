@@ -35,7 +35,7 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar='[KEY=VALUE]...', help='Settings to change.')
     ] = None,
-    out: Annotated[Path | None, out_option('Run folder. [default: runs/NAME]')] = None,
+    out: Annotated[Path | None, out_option('Run folder.', 'runs/NAME')] = None,
     resume: Annotated[bool, typer.Option('--resume', help='Go on where the run stopped.')] = False,
 ) -> None:
     """Train the networks of both modalities together."""

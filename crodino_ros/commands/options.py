@@ -31,9 +31,14 @@ def output_folder(path: str | Path) -> Path:
     return Path(path)
 
 
-def out_option(help_text: str) -> Any:
-    """Make the option `--out DIR` of a command."""
-    return typer.Option('--out', parser=output_folder, metavar='DIR', help=help_text)
+def out_option(help_text: str, default: str | bool = True) -> Any:
+    """Make the option `--out DIR` of a command.
+
+    :param default: what the help says of it, where it is not a folder's name.
+    """
+    return typer.Option(
+        '--out', parser=output_folder, metavar='DIR', help=help_text, show_default=default
+    )
 
 
 JsonOption = Annotated[
@@ -45,7 +50,8 @@ ModelOption = Annotated[
         '--model',
         parser=model_path,
         metavar='DIR|NAME',
-        help='Model bundle: its folder, or the name of one that ships. [default: indoor]',
+        help='Model bundle: its folder, or the name of one that ships.',
+        show_default=DEFAULT_MODEL,
     ),
 ]
 EngineOption = Annotated[str, typer.Option('--engine', help=f'{AUTO}, {", ".join(ENGINE_NAMES)}.')]
@@ -57,8 +63,8 @@ ResolutionOption = Annotated[
     typer.Option(
         '--resolution',
         metavar='HEIGHTxWIDTH',
-        help="That the networks work at, if the bundle has several. [default: the bundle's first]",
-        show_default=False,
+        help='That the networks work at, if the bundle has several.',
+        show_default="the bundle's first",
     ),
 ]
 ExactOption = Annotated[
@@ -70,7 +76,9 @@ ExactOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option('--threads', min=1, help="CPU threads of the engine. [default: the engine's]"),
+    typer.Option(
+        '--threads', min=1, help='CPU threads of the engine.', show_default="the engine's choice"
+    ),
 ]
 
 INTERRUPTED = 130

@@ -35,7 +35,7 @@ from crodino_ros.commands.options import (
 from crodino_ros.replay_run import ReplaySettings, replay_bag
 
 OutOption = Annotated[
-    Path | None, out_option('Folder for masks and report. [default: named after the bag]')
+    Path | None, out_option('Folder for masks and report.', 'named after the bag')
 ]
 
 
@@ -44,7 +44,7 @@ def replay(
     model: ModelOption = None,
     scenario: Annotated[
         str | None,
-        typer.Option(help='Sensor failures to apply: a name or a YAML file. [default: none]'),
+        typer.Option(help='Sensor failures to apply: a name or a YAML file.', show_default='none'),
     ] = None,
     engine: EngineOption = 'auto',
     topics: Annotated[
@@ -67,7 +67,8 @@ def replay(
         str | None,
         typer.Option(
             metavar='MS|measured',
-            help='Time from decision to mask in the figures. [default: none]',
+            help='Time from decision to mask in the figures.',
+            show_default='none',
         ),
     ] = None,
     as_json: JsonOption = False,
