@@ -1,6 +1,8 @@
 # make demo   installs the runtime (no torch) into .venv and plays the bundled sample
 # make test   installs training and test tools as well and runs every test
 # make check  ruff (lint and format) and mypy
+# make format repairs what ruff can
+# make clean  removes what the others have made
 #
 # PYTHON=python3.12 make ... chooses the interpreter .venv is made with.
 

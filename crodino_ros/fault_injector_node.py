@@ -2,7 +2,7 @@
 
     ros2 run crodino_ros fault_injector_node --ros-args -r input/color/image_raw:=/camera/...
     ros2 param set /fault_injector rgb_fault drop
-    ros2 param set /fault_injector depth_fault "noise severity=5 + delay delay_s=0.3"
+    ros2 param set /fault_injector depth_fault "depth_noise severity=5 + delay delay_s=0.3"
     ros2 param set /fault_injector rgb_fault none
     ros2 param set /fault_injector scenario camera_blackout
     ros2 service call /fault_injector/clear std_srvs/srv/Trigger
