@@ -175,7 +175,11 @@ class FaultInjectorNode(Node):
 
     def _on_restart(self, request: Any, response: Any) -> Any:
         name = self.get_parameter('scenario').value
-        self._injection.play(_scenario(name), self.get_parameter('duration').value)
+        try:  # the file may have changed or gone since it was named
+            self._injection.play(_scenario(name), self.get_parameter('duration').value)
+        except CrodinoError as error:
+            response.success, response.message = False, str(error)
+            return response
         response.success = bool(name)
         response.message = f'{name} begins with the next image' if name else 'no scenario is set'
         return response

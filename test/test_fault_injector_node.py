@@ -105,6 +105,23 @@ def test_a_scenario_plays_live(world: NodeWorld, tmp_path):  # noqa: F811
     world.play(cameras, lambda: [m.data for m in active][-2:] == ['rgb drop', 'none'])
 
 
+def test_a_scenario_whose_file_has_gone_is_not_begun_anew_and_the_node_goes_on(
+    world: NodeWorld,  # noqa: F811
+    tmp_path,
+):
+    file = tmp_path / 'cut.yaml'
+    file.write_text('faults: [{sensor: rgb, kind: drop, from: 0.3, to: 0.8}]')
+    injector(world, scenario=str(file))
+    file.unlink()
+    restart = world.observer.create_client(Trigger, '/fault_injector/restart')
+    world.until(restart.service_is_ready)
+    answer = restart.call_async(Trigger.Request())
+    world.until(answer.done)
+    assert not answer.result().success and 'cut.yaml' in answer.result().message
+    cameras, colors = world.cameras(**IN), world.listen('color/image_raw')
+    world.play(cameras, lambda: len(colors) > 2)
+
+
 @pytest.mark.parametrize(
     ('name', 'value', 'reason'),
     [

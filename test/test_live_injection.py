@@ -40,6 +40,7 @@ def test_faults_are_read_with_their_parameters():
         ('noise severity', 'name=value'),
         ('noise severity=9', 'severity from 1'),
         ('noise loudness=3', 'unknown parameter'),
+        ('noise severity=[1', 'a number, true, false or a word'),
         ('drop + freeze', 'contradict'),
         ('drop +', 'has no fault'),
     ],
@@ -64,6 +65,15 @@ def test_a_fault_touches_its_sensor_only_and_ends_when_it_is_taken_back():
     assert len(live.push(rgb(1.1), 1.1)) == 1
 
 
+def test_a_fault_that_replaces_another_between_two_frames_is_not_that_one():
+    live = injection(RGB, 'drop')
+    assert live.push(rgb(1.0), 1.0) == []
+    live.set(RGB, [])
+    live.set(RGB, parse_faults('black', RGB))
+    [out] = live.push(rgb(1.1), 1.1)
+    assert not out.image.any()
+
+
 def test_a_freeze_holds_the_frame_before_it():
     live = LiveInjection()
     before = rgb(1.0)
@@ -86,9 +96,9 @@ def test_a_delayed_frame_is_due_later_and_set_free_at_the_end():
     assert live.next_arrival is None
 
 
-def scenario(start: Moment, end: Moment | None = None) -> Scenario:
-    parameters = FAULTS['drop'].complete({})
-    return Scenario('cut', '', (FaultSpan(RGB, 'drop', start, end, parameters),))
+def scenario(start: Moment, end: Moment | None = None, kind: str = 'drop') -> Scenario:
+    parameters = FAULTS[kind].complete({})
+    return Scenario('cut', '', (FaultSpan(RGB, kind, start, end, parameters),))
 
 
 def test_a_scenario_begins_with_the_first_frame():
@@ -103,6 +113,31 @@ def test_a_scenario_begins_anew_when_time_goes_back():
     live.play(scenario(Moment(1.0)))
     assert [bool(live.push(rgb(t), t)) for t in (10.0, 11.5)] == [True, False]
     assert [bool(live.push(rgb(12 + t), t)) for t in (5.0, 6.5)] == [True, False]
+
+
+def test_another_scenario_does_nothing_of_the_one_before():
+    live = LiveInjection()
+    live.play(scenario(Moment(0.0)))
+    assert live.push(rgb(1.0), 1.0) == []
+    live.play(scenario(Moment(0.0), kind='black'))
+    [out] = live.push(rgb(1.1), 1.1)
+    assert not out.image.any()
+
+
+@pytest.mark.parametrize('begin_anew', ['by the clock', 'by hand'])
+def test_a_fault_of_a_scenario_that_begins_anew_does_so_too(begin_anew):
+    live, cut = LiveInjection(), scenario(Moment(0.0), kind='freeze')
+    live.play(cut)
+    live.push(rgb(10.0), 10.0)
+    newer = rgb(10.1)
+    assert not np.array_equal(live.push(newer, 10.1)[0].image, newer.image)
+    if begin_anew == 'by hand':
+        live.play(cut)
+        now = 10.2
+    else:
+        now = 1.0
+    [out] = live.push(rgb(10.2), now)
+    assert np.array_equal(out.image, newer.image)  # the last one before the freeze
 
 
 def test_percentages_need_a_duration():

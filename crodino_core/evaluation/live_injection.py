@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,14 @@ from crodino_core.errors import UsageError
 from crodino_core.evaluation.delay_line import DelayLine
 from crodino_core.evaluation.fault_span import FaultSpan, Scenario, contradiction
 from crodino_core.evaluation.faults import FAULTS, FaultKind, Parameters, Push
+from crodino_core.evaluation.known_words import nearest
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 
 HEALTHY = 'none'
+SCENARIO, BY_HAND = 'scenario', 'by hand'
+Key = tuple[Modality, str, int]
+"""Of an active fault: its sensor, who asked for it, and which one of those it is."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +49,18 @@ def _parse_fault(words: list[str], sensor: Modality) -> Fault:
     fitting = sorted(name for name, kind in FAULTS.items() if sensor in kind.sensors)
     name = words[0] if words else ''
     if name not in fitting:
-        close = difflib.get_close_matches(name, fitting, n=1)
-        hint = f' (did you mean {close[0]!r}?)' if close else ''
-        raise UsageError(
-            f'{sensor} has no fault {name!r}{hint}; known are: {HEALTHY}, {", ".join(fitting)}'
-        )
+        raise UsageError(f'{sensor} has no fault {name!r}{nearest(name, [HEALTHY, *fitting])}')
     given: dict[str, Any] = {}
     for word in words[1:]:
         key, equals, value = word.partition('=')
         if not equals:
             raise UsageError(f'{name}: {word!r} was found; name=value was expected')
-        given[key] = yaml.safe_load(value)
+        try:
+            given[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(
+                f'{name}: {key} is {value!r}; a number, true, false or a word was expected'
+            ) from error
     return Fault(FAULTS[name], FAULTS[name].complete(given, f'{sensor} {name}'))
 
 
@@ -70,13 +74,14 @@ class LiveInjection:
         self._by_hand: dict[Modality, list[Fault]] = {modality: [] for modality in Modality}
         self._spans: list[tuple[FaultSpan, float, float]] = []
         self._began: float | None = None
-        self._running: dict[Hashable, Push] = {}
+        self._running: dict[Key, Push] = {}
         self._last: dict[Modality, Frame] = {}
         self._held = DelayLine()
 
     def set(self, sensor: Modality, faults: list[Fault]) -> None:
         """Switch these faults of a sensor on, and those set before off."""
         self._by_hand[sensor] = faults
+        self._forget(BY_HAND, sensor)
 
     def play(self, scenario: Scenario | None, duration: float = 0.0) -> None:
         """Begin a scenario with the next frame; None ends it.
@@ -100,6 +105,7 @@ class LiveInjection:
             (span, start, float('inf') if end is None else end) for span, start, end in times
         ]
         self._began = None
+        self._forget(SCENARIO, *Modality)
 
     def active(self, now: float) -> list[str]:
         """Faults active at a time, as '<sensor> <kind>'."""
@@ -116,10 +122,11 @@ class LiveInjection:
         """
         if self._began is None or now < self._began:
             self._began = now
+            self._forget(SCENARIO, *Modality)
         sensor = frame.modality
         self._last[sensor], previous = frame, self._last.get(sensor)
         active = dict(self._active(sensor, now))
-        for ended in [k for k in self._running if k[0] is sensor and k not in active]:  # type: ignore[index]
+        for ended in [k for k in self._running if k[0] is sensor and k not in active]:
             del self._running[ended]
         frames = [frame]
         for key, fault in active.items():
@@ -148,10 +155,15 @@ class LiveInjection:
         """Give out the frames held back that have arrived by `now`, in the time of arrivals."""
         return self._held.due(now)
 
-    def _active(self, sensor: Modality, now: float) -> Iterator[tuple[Hashable, Fault]]:
+    def _forget(self, source: str, *sensors: Modality) -> None:
+        """Have what a source asks for of these sensors start anew with the next frame."""
+        for key in [k for k in self._running if k[0] in sensors and k[1] == source]:
+            del self._running[key]
+
+    def _active(self, sensor: Modality, now: float) -> Iterator[tuple[Key, Fault]]:
         time_s = 0.0 if self._began is None else now - self._began
         for index, (span, start, end) in enumerate(self._spans):
             if span.sensor is sensor and start <= time_s < end:
-                yield (sensor, 'scenario', index), Fault(FAULTS[span.kind], span.parameters)
+                yield (sensor, SCENARIO, index), Fault(FAULTS[span.kind], span.parameters)
         for index, fault in enumerate(self._by_hand[sensor]):
-            yield (sensor, id(fault), index), fault
+            yield (sensor, BY_HAND, index), fault
