@@ -22,6 +22,7 @@ from crodino_core.variants import (
     network_file,
     resolution_name,
 )
+from crodino_core.whole_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,5 @@ class ModelBundle:
 
     def _rewritten(self, **changes: Any) -> ModelBundle:
         bundle = dataclasses.replace(self.whole or self, **changes)
-        description = self.path / DESCRIPTION_FILE
-        temporary = description.with_suffix('.partial')
-        temporary.write_text(to_yaml(bundle))
-        temporary.replace(description)
+        write_whole({self.path / DESCRIPTION_FILE: to_yaml(bundle)})
         return bundle

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crodino_core.errors import CrodinoError
+from crodino_core.whole_files import put_in_place
 
 DESCRIPTION_FILE = 'model.yaml'
 
@@ -31,9 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         staging.mkdir()
         yield staging
-        if path.exists():
-            path.rename(scratch / 'old')
-        staging.rename(path)
+        put_in_place(staging, path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

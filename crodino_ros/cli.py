@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -19,6 +20,9 @@ from crodino_ros.commands import (
     replay,
     scenario,
 )
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of a write that fails so the kernel does not say which file it was."""
 
 app = typer.Typer(
     name='crodino',
@@ -49,10 +53,11 @@ def main() -> None:
         print(f'crodino: {error}', file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # a disk that is full, a folder that is read-only
-        if error.filename is None:
+        if error.filename is None and error.errno not in NO_ROOM:
             raise
+        what = error.filename or 'what is written to'
         reason = error.strerror or type(error).__name__
-        print(f'crodino: {error.filename} cannot be used: {reason}', file=sys.stderr)
+        print(f'crodino: {what} cannot be used: {reason}', file=sys.stderr)
         sys.exit(CrodinoError.exit_code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import deque
@@ -29,6 +28,7 @@ from crodino_core.labels import LabelSet
 from crodino_core.modality import Modality
 from crodino_core.runtime.health import SensorHealth
 from crodino_core.runtime.segmenter import Segmentation
+from crodino_core.whole_files import put_in_place
 from crodino_ros.mask_bag_messages import MaskBagMessages
 from crodino_ros.overlay import draw_overlay, shrink
 
@@ -128,9 +128,7 @@ class MaskBagWriter:
                 self._writer.abort()
                 raise
             self._writer.close()
-            if self.path.exists():
-                shutil.rmtree(self.path)
-            os.replace(self._bag, self.path)
+            put_in_place(self._bag, self.path)
         finally:
             shutil.rmtree(self._staging, ignore_errors=True)
 

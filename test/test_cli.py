@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 
 import pytest
 from small_bag import write_small_bag
@@ -14,6 +13,7 @@ from tiny_bundle import make_tiny_bundle
 
 from crodino_ros import cli
 from crodino_ros.commands import failures
+from crodino_ros.mask_bag import MaskBagWriter
 
 
 @pytest.fixture(scope='module')
@@ -231,18 +231,28 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_no_half_report(
     crodino('replay', bag, '--model', bundle, '--out', 'out')
     for file in (tmp_path / 'out').glob('report.*'):
         file.unlink()
-    mkstemp = tempfile.mkstemp
-
-    def no_room(prefix='', **options):
-        if 'report.html' in prefix:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'out/report.html')
-        return mkstemp(prefix=prefix, **options)
-
-    monkeypatch.setattr(tempfile, 'mkstemp', no_room)
+    monkeypatch.setattr(os, 'fdopen', lambda descriptor, mode: open('/dev/full', mode))  # noqa: SIM115
     code, _, err = crodino('replay', bag, '--model', bundle, '--out', 'out')
     assert code == 1
-    assert 'out/report.html' in assert_one_line(err)
+    line = assert_one_line(err)
+    assert 'out/report.' in line and 'No space left' in line
     assert [file.name for file in (tmp_path / 'out').iterdir()] == ['masks']
+
+
+def test_a_disk_that_fills_up_under_the_masks_is_one_line_and_leaves_the_earlier_ones(
+    crodino, bag, bundle, tmp_path, monkeypatch
+):
+    crodino('replay', bag, '--model', bundle, '--out', 'out')
+    earlier = {f: f.read_bytes() for f in (tmp_path / 'out').rglob('*') if f.is_file()}
+
+    def no_room(self, segmentation, now):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as of `write`: without a name
+
+    monkeypatch.setattr(MaskBagWriter, 'write', no_room)
+    code, _, err = crodino('replay', bag, '--model', bundle, '--out', 'out')
+    assert code == 1
+    assert 'No space left' in assert_one_line(err)
+    assert {f: f.read_bytes() for f in (tmp_path / 'out').rglob('*') if f.is_file()} == earlier
 
 
 def test_an_engine_that_is_not_installed_is_named_with_the_way_to_install_it(

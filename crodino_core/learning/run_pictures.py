@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from crodino_core.labels import LabelSet
 from crodino_core.learning.run_log import METRICS_FILE, VALIDATION
 from crodino_core.rgbd_folder import RgbdSample
+from crodino_core.whole_files import write_whole
 
 CURVES_FILE = 'curves.png'
 CONFUSION_FILE = 'confusion.png'
@@ -80,9 +81,7 @@ def draw_predictions(
         for index, sample in enumerate(samples)
     ]
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
-    temporary = run / f'{PREDICTIONS_FILE}.partial'
-    temporary.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
-    os.replace(temporary, run / PREDICTIONS_FILE)
+    write_whole({run / PREDICTIONS_FILE: cv2.imencode('.png', picture)[1].tobytes()})
 
 
 def _depth_colors(depth: np.ndarray) -> np.ndarray:
@@ -103,6 +102,6 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(figure: Any, path: Path) -> None:
-    temporary = path.with_name(path.name + '.partial')
-    figure.savefig(temporary, format='png', dpi=110)
-    os.replace(temporary, path)
+    content = io.BytesIO()
+    figure.savefig(content, format='png', dpi=110)
+    write_whole({path: content.getvalue()})
