@@ -75,6 +75,18 @@ class RgbdFolder:
             )
         return list(self.splits[split])
 
+    def require_classes(self, labels: LabelSet, owner: str) -> None:
+        """Check that the data set has the classes of something else, in their order.
+
+        :param owner: whose classes they are, for the message.
+        :raises CrodinoError: it has others.
+        """
+        if self.labels.names != labels.names:
+            raise CrodinoError(
+                f'{self.path} has the classes {", ".join(self.labels.names)}; those of {owner} '
+                f'were expected: {", ".join(labels.names)}'
+            )
+
     def read(self, name: str) -> RgbdSample:
         """Read one frame.
 

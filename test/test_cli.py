@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from small_bag import write_small_bag
+from small_data_set import write_small_data_set
 from tiny_bundle import make_tiny_bundle
 
 from crodino_ros import cli
@@ -70,6 +71,15 @@ def test_json_is_one_object_on_stdout_with_the_promised_keys(crodino, bag, bundl
     assert summary['masks_lost'] == 0
     assert [f['to'] for f in summary['failovers']] == ['depth', 'rgb']
     assert {'p50', 'p95', 'p99'} <= set(summary['latency_ms'])
+
+
+def test_a_bundle_is_not_calibrated_with_other_classes(crodino, bundle, tmp_path):
+    write_small_data_set(tmp_path / 'data')
+    before = (bundle / 'model.yaml').read_bytes()
+    code, _, err = crodino('calibrate', '--data', 'data', '--model', bundle, '--scenes', 0)
+    assert code == 1
+    assert 'those of the bundle' in assert_one_line(err)
+    assert (bundle / 'model.yaml').read_bytes() == before
 
 
 def test_exact_means_float32_on_the_command_line_too(crodino, bag, bundle):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -156,13 +155,19 @@ def test_emm_scores_every_combination_of_sensors(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize('policy', ['average', 'best'])
-def test_emm_with_averaging_fuses_both_networks(
-    bundle: ModelBundle, engines: Engines, folder: RgbdFolder, policy: str
+@pytest.mark.parametrize('policy', ['best', 'nonsense'])
+@pytest.mark.parametrize('protocol', ['clean', 'emm'])
+def test_a_policy_that_single_frames_cannot_show_is_refused(
+    bundle: ModelBundle, engines: Engines, folder: RgbdFolder, protocol: str, policy: str
 ) -> None:
-    fits = {str(m): {'miou': 50, 'offset': 0, 'slope': 50} for m in Modality}
-    bundle = dataclasses.replace(bundle, quality=fits)
-    report = evaluate_bundle(bundle, engines, folder, 'test', 'emm', policy=policy)
+    with pytest.raises(UsageError, match='prefer, average were expected'):
+        evaluate_bundle(bundle, engines, folder, 'test', protocol, policy=policy)
+
+
+def test_emm_with_averaging_fuses_both_networks(
+    bundle: ModelBundle, engines: Engines, folder: RgbdFolder
+) -> None:
+    report = evaluate_bundle(bundle, engines, folder, 'test', 'emm', policy='average')
 
     full, rgb = report['scores']['full'], report['scores']['rgb']
     assert full['confusion'] != rgb['confusion']
@@ -266,5 +271,5 @@ def test_an_unknown_protocol_is_refused(
 
 def test_data_with_other_classes_is_refused(folder: RgbdFolder, tmp_path: Path) -> None:
     tiny = make_tiny_bundle(tmp_path / 'tiny')
-    with pytest.raises(CrodinoError, match='background, box, picture; the bundle tiny knows'):
+    with pytest.raises(CrodinoError, match='background, box, picture; those of the bundle tiny'):
         evaluate_bundle(tiny, {}, folder, 'test')

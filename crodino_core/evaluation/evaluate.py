@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from crodino_core.bundle import ModelBundle
-from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.errors import UsageError
 from crodino_core.evaluation import protocols
 from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.modality import Modality
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
-from crodino_core.runtime.arbiter import FUSING
 from crodino_core.runtime.engines import Engine
 from crodino_core.runtime.frame import Frame
 from crodino_core.runtime.segmenter import FailoverSegmenter
@@ -24,6 +23,8 @@ from crodino_core.runtime.selector import Selection
 FULL = 'full'
 AVERAGE = 'average'
 CLEAN = 'clean'
+SERVING_FRAMES = ('prefer', AVERAGE)
+"""Policies that need no past to decide."""
 Scores = dict[str, dict[str, Any]]
 """`scores_of` by state."""
 
@@ -47,24 +48,25 @@ def evaluate_bundle(
     served by `policy`. `rmm` and `nm`: each network on its own
     damaged images, e.g. `rgb 0.25` or `depth high`; see `protocols`.
 
-    :param engines: for `clean` and the policies `average` and `best` loaded with logits, see
-        `needs_logits`.
-    :param policy, prefer: what serves the state `full`, see `FailoverSelector`.
+    :param engines: for `clean` and the policy `average` loaded with logits, see `needs_logits`.
+    :param policy, prefer: what serves the state `full`: `prefer` or `average`, see
+        `FailoverSelector`.
     :param seed: of the damage; the same seed gives the same report.
     :return: JSON-able: `protocol`, `model`, `data`, `split`, `frames`, `seed`, `policy`,
         `classes`, `scores` (by state, see `scores_of`) and `summary` (the protocol's figures).
-    :raises UsageError: the protocol or policy is unknown.
+    :raises UsageError: the protocol is unknown, or the policy one that single frames cannot show.
     :raises CrodinoError: the data cannot be read or has other classes than the bundle.
     """
     if protocol not in protocols.PROTOCOLS:
         raise UsageError(
             f'the protocol {protocol!r} is unknown; {", ".join(protocols.PROTOCOLS)} were expected'
         )
-    if folder.labels.names != bundle.labels.names:
-        raise CrodinoError(
-            f'{folder.path} has the classes {", ".join(folder.labels.names)}; the bundle '
-            f'{bundle.name} knows {", ".join(bundle.labels.names)}: use data with its classes'
+    if policy not in SERVING_FRAMES:
+        raise UsageError(
+            f'the policy {policy!r} has no score on single frames; {", ".join(SERVING_FRAMES)} '
+            'were expected (best weighs a stream of masks: crodino replay BAG --policy best)'
         )
+    folder.require_classes(bundle.labels, f'the bundle {bundle.name}')
     names = folder.names(split)
     served_by = AVERAGE if protocol == CLEAN else policy
     segmenter = FailoverSegmenter(bundle, policy=served_by, prefer=prefer, engines=engines)
@@ -76,7 +78,7 @@ def evaluate_bundle(
                 mask = segmenter.segment(selection).mask
                 counted = confusion_matrix(sample.label, mask, len(bundle.labels))
                 matrices[state] = matrices[state] + counted if state in matrices else counted
-    if protocol == 'emm' and policy not in FUSING:
+    if protocol == 'emm' and policy != AVERAGE:
         matrices[FULL] = matrices[str(prefer)]
     scores = {state: scores_of(matrix, bundle.labels.names) for state, matrix in matrices.items()}
     return {
@@ -95,7 +97,7 @@ def evaluate_bundle(
 
 def needs_logits(protocol: str, policy: str) -> bool:
     """Whether a state of the protocol is served by both networks together."""
-    return protocol == CLEAN or policy in FUSING
+    return protocol == CLEAN or policy == AVERAGE
 
 
 def scores_of(confusion: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
@@ -138,7 +140,7 @@ def _states(
                 yield f'{m} {level}', Selection(replace(frame, image=damaged))
         else:
             yield str(m), Selection(frame)
-    if protocol == 'clean' or (protocol == 'emm' and policy in FUSING):
+    if protocol == 'clean' or (protocol == 'emm' and policy == AVERAGE):
         yield (
             AVERAGE if protocol == 'clean' else FULL,
             Selection(frames[Modality.RGB], frames[Modality.DEPTH]),

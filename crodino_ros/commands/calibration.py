@@ -51,6 +51,7 @@ def calibrate(
     """
     bundle = ModelBundle.load(model or default_model())
     folder = RgbdFolder(data)
+    folder.require_classes(bundle.labels, f'the bundle {bundle.name}')
     names = folder.names(split)
     engines = load_engines(bundle, engine, threads).engines
     with progress_bar() as bar:

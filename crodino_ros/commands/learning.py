@@ -59,7 +59,7 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help='clean, emm, rmm or nm.')] = 'clean',
     split: Annotated[str, typer.Option('--split')] = 'test',
     policy: Annotated[
-        str, typer.Option(help='What serves both sensors in emm: prefer, average or best.')
+        str, typer.Option(help='What serves both sensors in emm: prefer or average.')
     ] = 'prefer',
     engine: EngineOption = 'auto',
     precision: PrecisionOption = FLOAT32,

@@ -127,11 +127,7 @@ def _load_folder(
     source: FolderSource, labels: LabelSet, size: tuple[int, int]
 ) -> list[RgbdSample]:
     folder = RgbdFolder(source.path)
-    if folder.labels.names != labels.names:
-        raise CrodinoError(
-            f'{source.path} has the classes {", ".join(folder.labels.names)}; '
-            f'{", ".join(labels.names)} were expected as in the other source'
-        )
+    folder.require_classes(labels, 'the other source')
     names = folder.names(source.split)
     with progress_bar() as bar:
         samples, errors = [], []
