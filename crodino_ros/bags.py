@@ -31,6 +31,12 @@ from crodino_ros.messages import (
 )
 
 
+def name_without_ending(bag: Path) -> str:
+    """Name what is made of a bag: a folder's dots are its name, a file's last one is not."""
+    bag = bag.resolve()
+    return bag.stem if bag.is_file() else bag.name
+
+
 class BagRecording:
     """A rosbag2 folder or file (MCAP, sqlite3) that iterates the items of a replay.
 

@@ -160,7 +160,14 @@ def _observe(
                 seen.began = time.monotonic()
                 patience = frames / RATE + PLAY_PATIENCE
                 sampler = _MemorySampler(node.pid, seen)
-                spin(patience, lambda: player.poll() is not None, sampler)
+
+                def has_played() -> bool:
+                    check_running(**{module: node})
+                    return player.poll() is not None
+
+                spin(patience, has_played, sampler)
+                if player.returncode:
+                    check_running(bench_driver_node=player)
             masks = [mask.at for mask in seen.masks]
             if not masks:
                 raise CrodinoError(f'{module} published no mask in {frames} frames')

@@ -23,7 +23,7 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from crodino_ros.bag_launch import injector_parameters, node_parameters, transports
-from crodino_ros.bags import BagRecording
+from crodino_ros.bags import BagRecording, name_without_ending
 from launch import LaunchContext, LaunchDescription
 
 RECORDED = (
@@ -78,7 +78,7 @@ def start(context: LaunchContext) -> list:
     given = context.launch_configurations
     bag = Path(given['bag'])
     recording = BagRecording(bag)
-    out = Path(given['out'] or f'{bag.resolve().stem}_live')
+    out = Path(given['out'] or f'{name_without_ending(bag)}_live')
     node = {
         **{name: given[name] for name in SETTINGS},
         **node_parameters(recording),

@@ -31,7 +31,10 @@ def bag(tmp_path):
 def test_every_message_goes_out_once_both_sensors_are_listened_to(world: NodeWorld, bag):  # noqa: F811
     node = player(world, bag, rate=4.0)
     colors = world.listen('color/image_raw')
-    world.until(lambda: node.get_clock().now().nanoseconds and colors == [])
+    world.until(lambda: node.count_subscribers('color/image_raw'))
+    turns = iter(range(20))  # of 10 ms at most where nothing happens; the player looks every 50
+    world.until(lambda: next(turns, None) is None)
+    assert colors == [] and node.published['rgb'] == 0
     depths = world.listen('depth/image_rect')
     before = time.time_ns()
     world.until(lambda: node.finished)
@@ -40,9 +43,10 @@ def test_every_message_goes_out_once_both_sensors_are_listened_to(world: NodeWor
 
 
 def test_stamps_can_be_kept(world: NodeWorld, bag):  # noqa: F811
-    node = player(world, bag, rate=4.0, stamps='recorded', wait_for_subscribers=False)
-    colors = world.listen('color/image_raw')
+    node = player(world, bag, rate=4.0, stamps='recorded')
+    colors, _ = world.listen('color/image_raw'), world.listen('depth/image_rect')
     world.until(lambda: node.finished)
+    assert len(colors) == FRAMES
     assert all(0 <= stamp_ns(message.header) - START_NS < 10e9 for message in colors)
 
 

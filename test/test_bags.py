@@ -16,7 +16,7 @@ from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 from crodino_core.runtime.segmenter import Segmentation
 from crodino_ros.bag_topics import parse_topics
-from crodino_ros.bags import BagRecording
+from crodino_ros.bags import BagRecording, name_without_ending
 from crodino_ros.mask_bag import (
     CONFIDENCE_TOPIC,
     LABEL_INFO_TOPIC,
@@ -301,3 +301,10 @@ def test_label_topic_is_read_only_where_it_is(tmp_path):
     assert len(labels) == 3
     assert BagRecording(bag).topics['label'] == LABEL_TOPIC
     assert len(frames_of(BagRecording(bag), Modality.DEPTH)) == 3
+
+
+def test_a_dot_in_the_name_of_a_folder_is_no_ending(tmp_path):
+    (tmp_path / 'drive_2024.05.01').mkdir()
+    (tmp_path / 'walk.mcap').touch()
+    assert name_without_ending(tmp_path / 'drive_2024.05.01') == 'drive_2024.05.01'
+    assert name_without_ending(tmp_path / 'walk.mcap') == 'walk'

@@ -1,6 +1,8 @@
 """`crodino bench node`, with its processes, on small images."""
 
 import importlib.util
+import os
+import signal
 
 import pytest
 from tiny_bundle import make_tiny_bundle
@@ -9,6 +11,7 @@ if not any(importlib.util.find_spec(name) for name in ('rclpy', 'cyclonedds')):
     pytest.skip('neither rclpy nor cyclonedds is installed', allow_module_level=True)
 
 from crodino_core.errors import CrodinoError
+from crodino_ros import bench_node as bench_node_module
 from crodino_ros.bench_node import NodeBench, bench_node
 from crodino_ros.bench_node_figures import MaskSeen, Observed, gap_through_cut, memory_growth
 
@@ -29,6 +32,20 @@ def test_all_figures_come_out(tmp_path):
 def test_a_model_that_cannot_be_loaded_is_said(tmp_path):
     with pytest.raises(CrodinoError, match=r'model\.yaml'):
         bench_node(NodeBench(tmp_path / 'no_model', frames=60))
+
+
+def test_a_node_that_dies_in_the_middle_of_a_run_is_no_result(tmp_path, monkeypatch):
+    model = make_tiny_bundle(tmp_path / 'tiny').path
+    whole = bench_node_module._MemorySampler.__call__
+
+    def and_kill(self):
+        whole(self)
+        if len(self._seen.masks) > 5:
+            os.kill(int(self._statm.parent.name), signal.SIGKILL)
+
+    monkeypatch.setattr(bench_node_module._MemorySampler, '__call__', and_kill)
+    with pytest.raises(CrodinoError, match='segment_node ended too early, with exit code -9'):
+        bench_node(NodeBench(model, frames=120, size=(48, 64), compare=False))
 
 
 def test_the_gap_is_that_around_the_masks_of_depth():

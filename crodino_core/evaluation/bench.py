@@ -104,22 +104,32 @@ def time_interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, np.nda
     return times
 
 
-def resident_memory_mb(model: Path, size: tuple[int, int] = (480, 640)) -> float:
-    """Resident memory of a fresh runtime process that has run both networks, MB (10^6 bytes)."""
+def resident_memory_mb(
+    model: Path, engine: str, size: tuple[int, int], threads: int | None
+) -> float:
+    """Resident memory of a fresh runtime process that has run both networks, MB (10^6 bytes).
+
+    :param engine, threads: see `load_engines`.
+    :param size: height and width of the images.
+    """
     program = (
         'import sys; from crodino_core.evaluation.bench import load_and_report_memory; '
         'load_and_report_memory(*sys.argv[1:])'
     )
-    arguments = [sys.executable, '-c', program, str(model), str(size[0]), str(size[1])]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    given = [str(model), engine, *map(str, size), str(threads or 0)]
+    done = subprocess.run(
+        [sys.executable, '-c', program, *given], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise CrodinoError(f'the memory could not be measured: {done.stderr.strip()[-200:]}')
     return float(done.stdout.split()[-1])
 
 
-def load_and_report_memory(model: str, height: str, width: str) -> None:
+def load_and_report_memory(model: str, engine: str, height: str, width: str, threads: str) -> None:
     """Load a bundle, run both networks, print the resident memory in MB (for a subprocess)."""
-    segmenter = FailoverSegmenter(ModelBundle.load(model))
+    bundle = ModelBundle.load(model)
+    engines = load_engines(bundle, engine, int(threads) or None).engines
+    segmenter = FailoverSegmenter(bundle, engines=engines)
     for m in Modality:
         frame = example_frame(m, (int(height), int(width)))
         for _ in range(WARM_UP):

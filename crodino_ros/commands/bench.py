@@ -101,7 +101,8 @@ def bench(
     else:
         bundle = ModelBundle.load(path)
         found = bench_engines(bundle, engine, (height, width), rounds or 30, threads)
-        found['resident_mb'] = round(resident_memory_mb(path, (height, width)), 1)
+        memory = resident_memory_mb(path, engine, (height, width), threads)
+        found['resident_mb'] = round(memory, 1)
         found['replay'] = _bench_replay(bag, path, engine, threads)
         _show(found, print_overview, as_json)
 

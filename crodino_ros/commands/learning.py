@@ -12,6 +12,7 @@ from rich.table import Table
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError
 from crodino_core.evaluation.evaluate import evaluate_bundle, needs_logits
+from crodino_core.modality import Modality
 from crodino_core.rgbd_folder import RgbdFolder
 from crodino_core.runtime.engines import load_engines
 from crodino_core.variants import FLOAT32, parse_resolution
@@ -50,7 +51,9 @@ def train(
     if not processes.is_first():
         return
     scores = ', '.join(f'{name} {score:.1f}' for name, score in best.items())
-    console.print(f'best validation mIoU: {scores}\nnext: crodino export {run} --out models/NAME')
+    console.print(f'best validation mIoU: {scores}')
+    if best.keys() == set(map(str, Modality)):  # a fusion network is no bundle
+        console.print(f'next: crodino export {run} --out models/NAME')
 
 
 def evaluate(
@@ -138,7 +141,10 @@ def require_training() -> None:
     :raises CrodinoError: says which, and how to get them.
     """
     missing = [
-        name for name in ('torch', 'torchvision', 'torchmetrics', 'pydantic', 'onnx')
+        name for name in (
+            *('torch', 'torchvision', 'torchmetrics', 'pydantic', 'onnx'),
+            *('onnxruntime', 'matplotlib', 'tensorboard'),  # imported late
+        )
         if importlib.util.find_spec(name) is None
     ]  # fmt: skip
     if missing:

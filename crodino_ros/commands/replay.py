@@ -17,6 +17,7 @@ from crodino_core.evaluation.scenario import load_scenario
 from crodino_core.modality import Modality
 from crodino_core.variants import FLOAT32, parse_resolution
 from crodino_ros.bag_topics import parse_topics
+from crodino_ros.bags import name_without_ending
 from crodino_ros.commands.options import (
     EngineOption,
     ExactOption,
@@ -88,7 +89,7 @@ def replay(
         exact=exact,
         inference_time=parse_inference_time(inference_time),
     )
-    out = out or Path(f'{bag.resolve().stem}-{scenario_name(settings)}')
+    out = out or Path(f'{name_without_ending(bag)}-{scenario_name(settings)}')
     with tidy_on_sigterm():
         result = replay_bag(bag, settings, out)
         _, page = write_report(result, out)
