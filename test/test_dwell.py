@@ -98,3 +98,12 @@ def test_fog_that_nobody_notices_costs_its_duration(recording):
     ended = max(fog.cleared_s for fog in result.failures)
     assert wrong_modality_s(result) == pytest.approx(ended - began, abs=0.15)
     assert {output.damaged for output in result.outputs} == {True, False}
+
+
+def test_a_mean_that_waits_for_the_network_is_judged_by_the_pictures_it_was_made_from(recording):
+    at_once = run(recording, scenario='fog_bank', policy='average')
+    later = run(recording, inference_time=180.0, scenario='fog_bank', policy='average')
+    damaged = {output.stamp_ns: output.damaged for output in at_once.outputs if output.fused}
+    means = [output for output in later.outputs if output.fused]
+    assert len(means) > 15
+    assert [output.damaged for output in means] == [damaged[m.stamp_ns] for m in means]

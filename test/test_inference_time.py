@@ -26,15 +26,17 @@ def recording(tmp_path_factory):
     return BagRecording(write_small_bag(tmp_path_factory.mktemp('bags') / 'walk', frames=40))
 
 
-def run(recording, inference_time=None, scenario='camera_blackout', tick=1e-3):
+def run(recording, inference_time=None, scenario='camera_blackout', tick=1e-3, policy='prefer'):
     """Replay with a clock that ticks so many seconds at each look."""
     engines = {modality: BandEngine(modality) for modality in Modality}
-    bundle = SimpleNamespace(depth_range=(0.1, 10.0), labels=LABELS, quality=None)
+    bundle = SimpleNamespace(
+        depth_range=(0.1, 10.0), labels=LABELS, quality=None, input_size=(48, 64)
+    )
     ticks = itertools.count()
     return replay(
         recording,
-        FailoverSegmenter(bundle, engines=engines),
-        FailoverSelector(),
+        FailoverSegmenter(bundle, engines=engines, policy=policy),
+        FailoverSelector(policy=policy),
         load_scenario(scenario) if scenario else None,
         labels=LABELS,
         inference_time=inference_time,

@@ -85,9 +85,15 @@ class Observer:
         self._periods_s = {modality: sensor.period for modality, sensor in sensors.items()}
         return len(self._result.state_changes) > noted
 
-    def mask(self, time_s: float, made: Segmentation, latency_ms: float) -> OutputRecord:
-        """The segmenter gave out a mask; returns its record."""
+    def mask(
+        self, time_s: float, made: Segmentation, other: Frame | None, latency_ms: float
+    ) -> OutputRecord:
+        """The segmenter gave out a mask; returns its record.
+
+        :param other: the second frame of a mean of both.
+        """
         self._mark_switch(time_s, made.modality)
+        frames = [made.frame] if other is None else [made.frame, other]
         output = OutputRecord(
             time_s=time_s,
             stamp_ns=made.stamp_ns,
@@ -97,7 +103,7 @@ class Observer:
             latency_ms=latency_ms,
             phase=self._enter_phase(time_s, made.modality),
             cause=self._cause(),
-            damaged=self._is_damaged(made),
+            damaged=any(frame in self._injection.damaged for frame in frames),
         )
         self._result.outputs.append(output)
         fresh = {
@@ -128,11 +134,6 @@ class Observer:
         if before is not None and modality is not before:
             served = 'nothing' if modality is None else modality
             self._book.mark(f'{before} to {served}', self._failure(time_s))
-
-    def _is_damaged(self, made: Segmentation) -> bool:
-        """Whether a fault has changed a picture of a mask; a mean of both has the newest two."""
-        frames = self._newest.values() if made.fused else [made.frame]
-        return any(frame in self._injection.damaged for frame in frames)
 
     def _enter_phase(self, time_s: float, modality: Modality | None) -> int:
         active = self._active(time_s)

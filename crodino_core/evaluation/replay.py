@@ -55,6 +55,9 @@ class Selector(Protocol):
     @property
     def sensors(self) -> Mapping[Modality, SensorHealth]: ...
     def observe(self, frame: Frame) -> Selection | None: ...
+    def observe_undecodable(
+        self, modality: Modality, arrival: float, cause: str
+    ) -> Selection | None: ...
     def poll(self, now: float) -> Selection | None: ...
     def deadline(self) -> float | None: ...
 
@@ -189,7 +192,12 @@ class _Run:
             self._serve(frame.arrival, lambda: self._segmenter.observe(frame))
         else:
             damage = item
-            self._serve(damage.arrival, lambda: _suffer(self._segmenter, damage))
+            self._serve(
+                damage.arrival,
+                lambda: self._segmenter.observe_undecodable(
+                    damage.modality, damage.arrival, damage.cause
+                ),
+            )
 
     def finish(self) -> None:
         """Close the books once the recording has ended."""
@@ -233,7 +241,9 @@ class _Run:
         self._measured_s[selection.frame.modality] = taken
         seconds = self._inference_seconds(taken)
         latency = taken if self.result.inference_time is None else now - decision.at + seconds
-        output = self._observer.mask(self._seconds(now + seconds), made, latency * 1e3)
+        output = self._observer.mask(
+            self._seconds(now + seconds), made, selection.other, latency * 1e3
+        )
         if self._clean_run is not None:
             self._clean_run.compare(output, made, selection)
         self.sink(made, now + seconds)
@@ -257,7 +267,10 @@ class _Run:
                 self._choose(self._reference.poll(now), now)
             if isinstance(item, RecordedDamage):
                 self.result.undecodable[item.modality] += 1
-                self._choose(_suffer(self._reference, item), item.arrival)
+                chosen = self._reference.observe_undecodable(
+                    item.modality, item.arrival, item.cause
+                )
+                self._choose(chosen, item.arrival)
             else:
                 self.result.frames[item.frame.modality] += 1
                 self.result.arrivals_s[item.frame.modality].append(time_s)
@@ -294,12 +307,6 @@ class _Run:
         if self._start is None:
             self._start = now
         return now - self._start
-
-
-def _suffer(selector: Selector, damage: RecordedDamage) -> Selection | None:
-    """Tell a selector of a message that could not be decoded; the other sensor may step in."""
-    selector.sensors[damage.modality].observe_undecodable(damage.arrival, damage.cause)
-    return selector.poll(damage.arrival)
 
 
 def _due(selector: Selector, until: float) -> Iterator[float]:

@@ -97,6 +97,12 @@ class FailoverSegmenter:
         """Take a frame; return what is to be segmented now, if anything."""
         return self.selector.observe(frame)
 
+    def observe_undecodable(
+        self, modality: Modality, arrival: float, cause: str
+    ) -> Selection | None:
+        """Take note of a message that could not be decoded; the other sensor may step in."""
+        return self.selector.observe_undecodable(modality, arrival, cause)
+
     def poll(self, now: float) -> Selection | None:
         """Look at the clock; return what is to be segmented now, if anything."""
         return self.selector.poll(now)
