@@ -8,7 +8,6 @@ suffix of the transport where the bag holds compressed images.
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from crodino_core.resources import share_directory
 from crodino_ros.bag_salvage import Message
 from crodino_ros.bag_storage import open_bag
 from crodino_ros.bag_topics import choose_topics
+from crodino_ros.cdr_stamp import restamped
 from crodino_ros.middleware import Clock, ClockType, Node, QoSProfile
 from crodino_ros.middleware.msg import interface
 from crodino_ros.node_main import run_node
@@ -30,8 +30,6 @@ from crodino_ros.sensor_input import TOPICS
 SAMPLE = 'samples/room'
 _ROLES = {str(modality): topic for modality, topic in TOPICS.items()}
 _LABEL_TOPIC = 'ground_truth/label'
-_STAMP_OFFSET = 4
-"""Of the header stamp in the CDR of every message that begins with a header."""
 _LINGER = 0.3
 """Seconds between the last message and the end, for what is still on its way."""
 
@@ -129,11 +127,7 @@ class BagPlayerNode(Node):
     def _publish(self, topic: str, data: bytes) -> None:
         role, publisher = self._publishers_by_topic[topic]
         if self._stamp_now:
-            stamp = self.get_clock().now().to_msg()
-            order = '<' if data[1] & 1 else '>'
-            patched = bytearray(data)
-            struct.pack_into(f'{order}iI', patched, _STAMP_OFFSET, stamp.sec, stamp.nanosec)
-            data = bytes(patched)
+            data = restamped(data, self.get_clock().now().nanoseconds)
         publisher.publish(bytes(data))
         self.published[role] += 1
 

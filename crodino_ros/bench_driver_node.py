@@ -6,7 +6,6 @@ beside the node that is measured; only their stamps change.
 
 from __future__ import annotations
 
-import struct
 import time
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
 from crodino_core.modality import Modality
+from crodino_ros.cdr_stamp import restamped
 from crodino_ros.middleware import Clock, ClockType, Node, QoSProfile
 from crodino_ros.middleware.msg import Image
 from crodino_ros.node_main import run_node
@@ -25,8 +25,6 @@ RATE = 30.0
 """Frames per second of each sensor."""
 VARIANTS = 8
 """Different images of each sensor, in turn."""
-_STAMP_OFFSET = 4
-"""Of the header stamp in the CDR of every message that begins with a header."""
 _LINGER = 0.3
 """Seconds between the last message and the end, for what is still on its way."""
 
@@ -87,12 +85,10 @@ class BenchDriverNode(Node):
 
     def _publish(self, modality: Modality) -> None:
         data = self._messages[modality][self._index % VARIANTS]
-        stamp = self.get_clock().now().to_msg()
-        struct.pack_into('<iI', data, _STAMP_OFFSET, stamp.sec, stamp.nanosec)
-        self._sensors[modality].publish(bytes(data))
+        self._sensors[modality].publish(restamped(data, self.get_clock().now().nanoseconds))
 
 
-def serialised_images(modality: Modality, size: tuple[int, int]) -> list[bytearray]:
+def serialised_images(modality: Modality, size: tuple[int, int]) -> list[bytes]:
     """Make `VARIANTS` sensor_msgs/Image in CDR: rgb8 or 16UC1; the frame is the modality.
 
     :param size: height and width.
@@ -112,7 +108,7 @@ def serialised_images(modality: Modality, size: tuple[int, int]) -> list[bytearr
             step=image.nbytes // size[0],
             data=np.ascontiguousarray(image).reshape(-1).view(np.uint8),
         )
-        messages.append(bytearray(store.serialize_cdr(message, 'sensor_msgs/msg/Image')))
+        messages.append(bytes(store.serialize_cdr(message, 'sensor_msgs/msg/Image')))
     return messages
 
 

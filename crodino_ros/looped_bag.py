@@ -10,9 +10,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from crodino_ros.bag_storage import open_bag
 from crodino_ros.bag_topics import choose_topics
-
-_STAMP = slice(4, 12)
-"""Where a serialised message keeps the stamp of its header: after the 4 bytes of encapsulation."""
+from crodino_ros.cdr_stamp import restamped, stamp_of
 
 
 def write_looped_bag(source: Path, target: Path, seconds: float, pause: float = 0.1) -> Path:
@@ -36,14 +34,6 @@ def write_looped_bag(source: Path, target: Path, seconds: float, pause: float = 
         for index in range(int(np.ceil((seconds + pause) * 1e9 / round_ns))):
             for topic, time_ns, data in storage.messages(topics):
                 shift = index * round_ns
-                writer.write(connections[topic], time_ns + shift, _shifted(data, shift))
+                later = restamped(data, stamp_of(data) + shift)
+                writer.write(connections[topic], time_ns + shift, later)
     return target
-
-
-def _shifted(data: bytes, shift_ns: int) -> bytes:
-    """Return a serialised message whose stamp is later."""
-    order = '<' if data[1] & 1 else '>'  # the encapsulation says which end comes first
-    stamp = np.frombuffer(data[_STAMP], f'{order}u4')
-    nanoseconds = int(stamp[0]) * 1_000_000_000 + int(stamp[1]) + shift_ns
-    later = np.array(divmod(nanoseconds, 1_000_000_000), f'{order}u4').tobytes()
-    return data[: _STAMP.start] + later + data[_STAMP.stop :]

@@ -36,7 +36,6 @@ COLOR_ENCODINGS = {
 """Colour encodings and their bytes per pixel."""
 DEPTH_ENCODINGS = {'16UC1': 2, 'mono16': 2, '32FC1': 4}
 """Depth encodings and their bytes per pixel; 16 bit means millimetres, 0 = invalid (REP-118)."""
-COLOR_FORMATS = ('jpeg', 'png')
 DEPTH_FORMATS = ('compressedDepth png', 'png')
 
 _JPEG, _PNG = b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'

@@ -44,7 +44,7 @@ def result(served, expected=TENTHS, failures=(), changes=(), arrivals=None):
 
 def camera_cut(**fields):
     """Return a failure of the camera that hits the frames at 0.5 to 0.9 s."""
-    times = {'frames': 5, 'onset_s': 0.5, 'last_s': 0.9, 'cleared_s': 1.0}
+    times = {'frames': 5, 'onset_s': 0.5, 'cleared_s': 1.0}
     return Failure(RGB, **{'kind': 'drop', 'start_s': 0.45, 'end_s': 0.95, **times, **fields})
 
 
@@ -183,7 +183,7 @@ PAUSED = [time for time in TENTHS if not 0.7 <= time <= 1.5]
 
 
 def in_fog(changes, **times):
-    failure = camera_cut(kind='fog', last_s=1.7, cleared_s=1.8, **times)
+    failure = camera_cut(kind='fog', cleared_s=1.8, **times)
     changes = [(0.0, RGB, 'ok', ''), *changes]
     return summarize(result([], failures=[failure], changes=changes, arrivals=both(PAUSED)))
 

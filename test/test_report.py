@@ -105,7 +105,6 @@ def blackout() -> ReplayResult:
             end_s=6.0,
             frames=30,
             onset_s=3.0,
-            last_s=5.9,
             cleared_s=6.0,
             detected_s=3.045,
             detected_as='late',

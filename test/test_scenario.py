@@ -168,7 +168,6 @@ def test_a_fault_touches_its_sensor_in_its_time_only(tmp_path):
     (failure,) = injection.failures
     assert failure.frames == 3
     assert failure.onset_s == pytest.approx(0.3)
-    assert failure.last_s == pytest.approx(0.5)
     assert failure.cleared_s == pytest.approx(0.6)
     assert injection.active(0.4) == ('rgb drop',)
     assert injection.active(0.55) == ()

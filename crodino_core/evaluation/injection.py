@@ -122,7 +122,6 @@ class _ActiveFault:
                 self.record.cleared_s = time_s
             return frames
         self.record.frames += 1
-        self.record.last_s = time_s
         if self.record.onset_s is None:
             self.record.onset_s = time_s
         if self._push is None:

@@ -75,20 +75,19 @@ class Failure:
     """Frames of the sensor it touched."""
     onset_s: float | None = None
     """Arrival of the first frame it touched (would have been, if dropped)."""
-    last_s: float | None = None
-    """Arrival of the last frame it touched (would have been, if dropped)."""
     cleared_s: float | None = None
     """Arrival of the sensor's first untouched frame afterwards."""
     detected_s: float | None = None
-    """First moment from `onset_s` on at which the sensor's state was not OK."""
+    """First moment from `onset_s` to `cleared_s` at which the sensor was LATE, LOST, FROZEN or
+    INVALID, but not because the recording itself pauses."""
     detected_as: str | None = None
     """The state at `detected_s`."""
     recovered_s: float | None = None
     """First moment from `cleared_s` on at which the sensor's state was OK."""
     masks_lost: int = 0
-    """Lost masks whose expected time lies within the failure (see `metrics.count_lost`)."""
+    """Lost masks whose expected time lies from its onset to the recovery."""
     stale_masks: int = 0
-    """Stale masks given out within the failure."""
+    """Stale masks given out in that time."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """What the fault was given: severity, seed, and those of its kind."""
 

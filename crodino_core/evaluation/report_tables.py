@@ -69,8 +69,6 @@ def _quality_tile(summary: Mapping[str, Any], by_source: str) -> dict[str, str]:
 def confidence_interval(summary: Mapping[str, Any]) -> str:
     """Return the confidence interval of the mIoU, e.g. `70.1 to 72.3`; empty where unknown."""
     found = summary.get('miou_ci')
-    if isinstance(found, Mapping):
-        found = [found.get('low'), found.get('high')]
     if not found or None in found:
         return ''
     return f'{found[0]:.1f} to {found[1]:.1f}'

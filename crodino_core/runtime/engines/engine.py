@@ -30,7 +30,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """'tensorrt', 'openvino', 'onnxruntime' or 'torch'."""
+        """'tensorrt', 'openvino', 'onnxruntime', 'onnxruntime-gpu' or 'torch'."""
 
     @property
     def device(self) -> str:

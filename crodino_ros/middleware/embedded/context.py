@@ -71,9 +71,6 @@ class Context:
         """Whether it is open and nobody has asked to shut down."""
         return self._ok
 
-    def get_domain_id(self) -> int:
-        return self.participant.domain_id
-
     def on_shutdown(self, callback: Callable[[], Any]) -> None:
         """Call back once at shutdown."""
         self._on_shutdown.append(callback)

@@ -39,9 +39,6 @@ class IncompatibleQoSInfo:
     last_policy_kind: QoSPolicyKind
 
 
-QoSSubscriptionMatchedInfo = QoSPublisherMatchedInfo = MatchedInfo
-QoSRequestedIncompatibleQoSInfo = QoSOfferedIncompatibleQoSInfo = IncompatibleQoSInfo
-
 MatchedCallback = Callable[[MatchedInfo], Any]
 IncompatibleCallback = Callable[[IncompatibleQoSInfo], Any]
 

@@ -16,10 +16,6 @@ class NotOfferedError(CrodinoError, NotImplementedError):
         )
 
 
-class ROSInterruptException(Exception):
-    """The context was shut down while something waited on it."""
-
-
 class ExternalShutdownException(Exception):
     """The context was shut down from outside (SIGTERM, another thread) while spinning."""
 

@@ -124,12 +124,6 @@ class LifecycleNode(Node):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         return self._managed('on_error', state)
 
-    def add_managed_entity(self, entity: ManagedEntity) -> None:
-        """Have `entity` follow the node's transitions."""
-        if not isinstance(entity, ManagedEntity):
-            raise TypeError(f'{entity!r} is no ManagedEntity')
-        self._managed_entities.append(entity)
-
     def create_lifecycle_publisher(self, *args: Any, **kwargs: Any) -> LifecyclePublisher:
         """As `create_publisher`; publishes only while the node is active."""
         publisher = self.create_publisher(*args, publisher_class=LifecyclePublisher, **kwargs)

@@ -228,14 +228,8 @@ class Node(NodeParameters):
     def destroy_service(self, service: Service) -> bool:
         return self._disown(self._services, service)
 
-    def destroy_client(self, client: Client) -> bool:
-        return self._disown(self._clients, client)
-
     def destroy_timer(self, timer: Timer) -> bool:
         return self._disown(self._timers, timer)
-
-    def destroy_guard_condition(self, guard: GuardCondition) -> bool:
-        return self._disown(self._guards, guard)
 
     def destroy_node(self) -> None:
         """Leave the graph with all that it owns; safe to call again."""

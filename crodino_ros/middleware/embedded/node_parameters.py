@@ -11,7 +11,6 @@ from crodino_ros.middleware.embedded.exceptions import (
     InvalidParameterValueException,
     NameValidationException,
     ParameterAlreadyDeclaredException,
-    ParameterImmutableException,
     ParameterNotDeclaredException,
     ParameterUninitializedException,
 )
@@ -40,7 +39,6 @@ class NodeParameters:
         self._descriptors: dict[str, Any] = {}
         self._parameter_overrides = {n: Parameter(n, value=v) for n, v in overrides.items()}
         self._allow_undeclared_parameters = allow_undeclared
-        self._pre_callbacks: list[Callable[[list[Parameter]], list[Parameter]]] = []
         self._on_callbacks: list[OnSet] = []
         self._post_callbacks: list[OnSet] = []
 
@@ -111,13 +109,6 @@ class NodeParameters:
             )
             for entry in parameters
         ]
-
-    def undeclare_parameter(self, name: str) -> None:
-        """Forget a parameter."""
-        self._require(name)
-        if self._descriptors[name].read_only:
-            raise ParameterImmutableException(name)
-        del self._parameters[name], self._descriptors[name]
 
     # Reading
 
@@ -197,18 +188,12 @@ class NodeParameters:
     def set_parameters_atomically(self, parameter_list: Sequence[Parameter]) -> Any:
         """Set all of them or none; rcl_interfaces/msg/SetParametersResult."""
         parameters = list(parameter_list)
-        for pre_callback in self._pre_callbacks:
-            parameters = pre_callback(parameters)
         if not parameters:
             return set_result('the parameter list is empty')
         if not self._allow_undeclared_parameters:
             for parameter in parameters:
                 self._require(parameter.name)
         return self._store(parameters, None)
-
-    def add_pre_set_parameters_callback(self, callback: Any) -> None:
-        """`callback(parameters) -> parameters` before anything is checked."""
-        self._pre_callbacks.insert(0, callback)
 
     def add_on_set_parameters_callback(self, callback: OnSet) -> None:
         """`callback(parameters) -> SetParametersResult` may refuse, with the reason."""
@@ -217,15 +202,6 @@ class NodeParameters:
     def add_post_set_parameters_callback(self, callback: OnSet) -> None:
         """`callback(parameters)` after they are set."""
         self._post_callbacks.insert(0, callback)
-
-    def remove_pre_set_parameters_callback(self, callback: Any) -> None:
-        self._pre_callbacks.remove(callback)
-
-    def remove_on_set_parameters_callback(self, callback: OnSet) -> None:
-        self._on_callbacks.remove(callback)
-
-    def remove_post_set_parameters_callback(self, callback: OnSet) -> None:
-        self._post_callbacks.remove(callback)
 
     def _require(self, name: str) -> None:
         if name not in self._parameters:

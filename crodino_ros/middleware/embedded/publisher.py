@@ -62,11 +62,6 @@ class Publisher:
             return 0
         return int(self._writer._get_matched_subscriptions(self._writer._ref, None, 0))
 
-    def wait_for_all_acked(self, timeout: Any = None) -> bool:
-        """Wait until every reliable subscription has everything; False after `timeout`."""
-        nanoseconds = 2**63 - 1 if timeout is None else timeout.nanoseconds
-        return int(self._writer._wait_for_acks(self._writer._ref, nanoseconds)) == 0
-
     def assert_liveliness(self) -> None:
         raise NotOfferedError('Publisher.assert_liveliness')
 

@@ -129,10 +129,6 @@ class Client(_Endpoint):
         self._send((self._id, number), request)
         return future
 
-    def remove_pending_request(self, future: Future) -> None:
-        """Forget a request; its response will be dropped."""
-        self._pending = {n: f for n, f in self._pending.items() if f is not future}
-
     def call(self, *_: Any, **__: Any) -> Any:
         raise NotOfferedError('Client.call (it blocks; use call_async)')
 

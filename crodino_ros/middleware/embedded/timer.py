@@ -24,8 +24,7 @@ class Timer:
         self.destroyed = False
         self._period_ns = period_ns
         self._canceled = not autostart
-        self._last_ns = self._now()
-        self._next_ns = self._last_ns + period_ns
+        self._next_ns = self._now() + period_ns
         self._jump = None
         if clock.clock_type is ClockType.ROS_TIME:
             threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1))
@@ -54,16 +53,12 @@ class Timer:
         self._canceled = False
         self._next_ns = self._now() + self._period_ns
 
-    def time_since_last_call(self) -> int:
-        """Nanoseconds."""
-        return self._now() - self._last_ns
-
     def time_until_next_call(self) -> int | None:
         """Nanoseconds, negative when overdue; None if canceled."""
         return None if self._canceled else self._next_ns - self._now()
 
     def execute(self) -> None:
-        now = self._last_ns = self._now()
+        now = self._now()
         self._next_ns += self._period_ns
         if self._next_ns <= now:
             behind = now - self._next_ns
@@ -81,5 +76,4 @@ class Timer:
 
     def _on_jump(self, _: TimeJump) -> None:
         """Time went back or its source changed: count the period from the new now."""
-        self._last_ns = self._now()
-        self._next_ns = self._last_ns + self._period_ns
+        self._next_ns = self._now() + self._period_ns
