@@ -12,7 +12,10 @@ def load_strictly(text: str) -> Any:
 
     :raises yaml.YAMLError: the text is not YAML, or a key is given twice.
     """
-    return yaml.load(text, _Loader)
+    try:
+        return yaml.load(text, _Loader)
+    except ValueError as error:  # of a word like 2024-13-45, which is a date to YAML and none
+        raise yaml.YAMLError(str(error)) from error
 
 
 class _Loader(yaml.SafeLoader):

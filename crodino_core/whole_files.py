@@ -45,10 +45,10 @@ def put_in_place(new: Path, path: Path) -> None:
     """
     old = new.with_name(f'{new.name}.old')
     try:
-        if path.exists():
+        if os.path.lexists(path):  # a link that leads nowhere, too
             path.rename(old)
         new.rename(path)
     except BaseException:  # an interrupt, too
-        if old.exists() and not path.exists():
+        if os.path.lexists(old) and not os.path.lexists(path):
             old.rename(path)
         raise

@@ -4,6 +4,7 @@
     ros2 param set /fault_injector rgb_fault drop
     ros2 param set /fault_injector depth_fault "depth_noise severity=5 + delay delay_s=0.3"
     ros2 param set /fault_injector rgb_fault none
+    ros2 param set /fault_injector duration 30.0
     ros2 param set /fault_injector scenario camera_blackout
     ros2 service call /fault_injector/clear std_srvs/srv/Trigger
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,16 +68,18 @@ def declare(node: Node, specs: Iterable[ParameterSpec]) -> list[str]:
     return unknown
 
 
-def unused_qos_overrides(node: Node) -> list[str]:
+def unused_qos_overrides(node: Node, known_before: Collection[str] = ()) -> list[str]:
     """Return the given QoS overrides that none of the node's topics has taken; each is logged.
 
     rclpy declares those of a topic when it makes the topic, and says nothing of the others; so
     this is for a node that has all its topics.
+
+    :param known_before: those that were logged already.
     """
     known = [f'{QOS_OVERRIDES}.{name}' for name in node.get_parameters_by_prefix(QOS_OVERRIDES)]
     given = [name for name in node._parameter_overrides if name.startswith(f'{QOS_OVERRIDES}.')]
     unused = sorted(set(given) - set(known))
-    for name in unused:
+    for name in sorted(set(unused) - set(known_before)):
         _warn_of_unknown(node, name, known)
     return unused
 

@@ -88,7 +88,7 @@ class SegmentNode(LifecycleNode):
                 self, self._segmenter, self._outputs, self._possible(), self._on_change
             )
             self._load_for_fusing()
-            self._unused = self._unused or unused_qos_overrides(self)
+            self._unused = unused_qos_overrides(self, self._unused)
         except Exception as error:  # as above
             self._end_stream()
             super().on_deactivate(state)

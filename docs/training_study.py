@@ -1,12 +1,13 @@
 """Trains every arm of the comparison in docs/results.md, and makes its tables.
 
     python docs/training_study.py --data FOLDER --weights FILE [--work DIR] [--seeds N]
-        [--steps N] [--batch N] [--view PIXELS] [--input PIXELS] [--only ARM] [--write]
+        [--out DIR] [--steps N] [--batch N] [--view PIXELS] [--input PIXELS] [--only ARM] [--write]
 
 Every run is one row of docs/results.csv, written when the run is over; a study that was stopped
-goes on where it was. All arms of a seed see the same views and start from the same weights. What
-is scored are the averaged weights of the last step, so that nothing is gained by choosing among
-checkpoints. `--write` only puts the tables of what there is into docs/results.md.
+goes on where it was. Another budget needs a --work and an --out of its own. All arms of a seed see
+the same views and start from the same weights. What is scored are the averaged weights of the last
+step, so that nothing is gained by choosing among checkpoints. `--write` only puts the tables of
+what there is into docs/results.md.
 """
 
 from __future__ import annotations
@@ -160,6 +161,7 @@ def main() -> None:
     if given.write:
         write_page(HERE / 'results.md', *map(read_rows, files.values()), read_rows(LARGER))
         return
+    given.out.mkdir(parents=True, exist_ok=True)
     if not (given.work / 'rooms').exists():
         given.work.mkdir(parents=True, exist_ok=True)
         write_rooms(given.work / 'rooms', RgbdFolder(given.data), (given.input, given.input))

@@ -31,6 +31,7 @@ from crodino_core.modality import Modality
 from crodino_core.runtime.health import SensorState
 from crodino_ros.middleware import (
     DurabilityPolicy,
+    Parameter,
     QoSProfile,
     TransitionCallbackReturn,
     qos_profile_sensor_data,
@@ -279,6 +280,22 @@ def test_a_qos_override_for_a_topic_the_node_does_not_have_is_named_once(world: 
     assert len(log.lines(line)) == 1
     assert nearest in log.lines(line)[0]
     assert not any("'qos_overrides./color/" in text.split(';')[0] for text in log.lines('ignored'))
+
+
+def test_a_qos_override_that_finds_its_topic_later_is_named_no_more(world: NodeWorld, log):  # noqa: F811
+    node = world.segment_node(
+        **{'qos_overrides./color/image_raw/compressed.subscription.reliability': 'reliable'}
+    )
+    tasks = world.diagnostics()
+    cameras = world.cameras()
+    world.play(cameras, lambda: mentions(tasks, 'output', 'compressed.subscription'))
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert node.set_parameters([Parameter('color_transport', value='compressed')])[0].successful
+    node.trigger_configure()
+    node.trigger_activate()
+    world.until(lambda: 'output' in tasks and not mentions(tasks, 'output', 'compressed.sub'))
+    assert len(log.lines('is unknown and ignored')) == 1
 
 
 def damaged(folder):

@@ -12,7 +12,7 @@ from small_bag import write_small_bag
 from small_data_set import write_small_data_set
 from tiny_bundle import make_tiny_bundle
 
-from crodino_ros import cli
+from crodino_ros import cli, replay_run
 from crodino_ros.commands import failures
 from crodino_ros.mask_bag import MaskBagWriter
 
@@ -82,10 +82,17 @@ def test_a_bundle_is_not_calibrated_with_other_classes(crodino, bundle, tmp_path
     assert (bundle / 'model.yaml').read_bytes() == before
 
 
-def test_exact_means_float32_on_the_command_line_too(crodino, bag, bundle):
+def test_exact_means_float32_on_the_command_line_too(crodino, bag, bundle, monkeypatch):
+    given, load = [], replay_run.load_engines
+
+    def note_and_load(*arguments, **options):
+        given.append(options['exact'])  # a processor without bfloat16 would not show it
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(replay_run, 'load_engines', note_and_load)
     chosen = ['--model', bundle, '--engine', 'openvino']
     code, out, _ = crodino('replay', bag, *chosen, '--exact', '--json')
-    assert code == 0
+    assert code == 0 and given == [True]
     assert json.loads(out)['device'].endswith(', f32)')
 
 

@@ -133,6 +133,26 @@ def test_exact_means_float32(bundle):
     assert loaded.describe()['device'].endswith('f32)')
 
 
+def test_exact_means_no_tf32_on_a_gpu(bundle, monkeypatch):
+    ort = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    from crodino_core.runtime.engines import onnxruntime_engine
+
+    asked, session = [], ort.InferenceSession
+
+    def on_cpu(source, options, providers):
+        asked.append(providers)
+        return session(source, options, providers=['CPUExecutionProvider'])
+
+    monkeypatch.setattr(ort, 'InferenceSession', on_cpu)
+    monkeypatch.setattr(ort, 'get_available_providers', lambda: onnxruntime_engine.PROVIDERS)
+    for exact in (False, True):
+        onnxruntime_engine.OnnxRuntimeEngine(bundle.onnx_path(Modality.RGB), exact=exact)
+    assert asked == [
+        ['TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider'],
+        [('CUDAExecutionProvider', {'use_tf32': '0'}), 'CPUExecutionProvider'],
+    ]
+
+
 def test_openvino_does_not_pin_the_networks_of_several_processes_to_one_core(bundle):
     pytest.importorskip('openvino', reason='openvino is not installed')
     engine: Any = load_engines(bundle, 'openvino', threads=1).engines[Modality.RGB]

@@ -41,6 +41,7 @@ def test_faults_are_read_with_their_parameters():
         ('noise severity=9', 'severity from 1'),
         ('noise loudness=3', 'unknown parameter'),
         ('noise severity=[1', 'a number, true, false or a word'),
+        ('noise severity=2024-13-45', 'a number, true, false or a word'),
         ('drop + freeze', 'contradict'),
         ('drop +', 'has no fault'),
     ],

@@ -224,7 +224,9 @@ def test_the_node_loads_the_networks_that_its_parameters_name(bundle):
     networks = Networks.load(SegmentSettings.from_parameters({**given, **chosen}))
     assert networks.bundle.onnx_path(Modality.RGB).name == 'rgb.int8.onnx'
     assert ' in int8 on ' in str(networks)
-    exact = Networks.load(SegmentSettings.from_parameters({**given, 'exact': True}))
-    assert exact.loaded.describe()['device'].endswith(', f32)')
+    chosen = {'engine': 'openvino', 'exact': True}
+    exact = Networks.load(SegmentSettings.from_parameters({**given, **chosen}))
+    for engine in exact.loaded.engines.values():
+        assert engine._config['INFERENCE_PRECISION_HINT'] == 'f32'
     with pytest.raises(UsageError, match='not HEIGHTxWIDTH'):
         SegmentSettings.from_parameters({**given, 'resolution': 'small'})

@@ -34,6 +34,16 @@ def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     assert not new.exists()
 
 
+def test_a_link_is_put_back_where_the_new_folder_cannot_be_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path / 'elsewhere', 'old')
+    (tmp_path / 'result').symlink_to('elsewhere')  # relative: elsewhere it leads nowhere
+    with pytest.raises(FileNotFoundError):
+        put_in_place(tmp_path / 'nothing', tmp_path / 'result')
+    assert (tmp_path / 'result' / 'file').read_text() == 'old'
+
+
 @pytest.mark.parametrize('error', [OSError, KeyboardInterrupt])
 def test_where_the_new_folder_cannot_be_put_in_place_the_earlier_one_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]

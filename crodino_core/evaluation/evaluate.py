@@ -57,15 +57,7 @@ def evaluate_bundle(
     :raises UsageError: the protocol is unknown, or the policy one that single frames cannot show.
     :raises CrodinoError: the data cannot be read or has other classes than the bundle.
     """
-    if protocol not in protocols.PROTOCOLS:
-        raise UsageError(
-            f'the protocol {protocol!r} is unknown; {", ".join(protocols.PROTOCOLS)} were expected'
-        )
-    if policy not in SERVING_FRAMES:
-        raise UsageError(
-            f'the policy {policy!r} has no score on single frames; {", ".join(SERVING_FRAMES)} '
-            'were expected (best weighs a stream of masks: crodino replay BAG --policy best)'
-        )
+    check_protocol(protocol, policy)
     folder.require_classes(bundle.labels, f'the bundle {bundle.name}')
     names = folder.names(split)
     served_by = AVERAGE if protocol == CLEAN else policy
@@ -93,6 +85,22 @@ def evaluate_bundle(
         'scores': scores,
         'summary': _summary(protocol, scores),
     }
+
+
+def check_protocol(protocol: str, policy: str) -> None:
+    """Check what `evaluate_bundle` is to be asked for, before engines are loaded for it.
+
+    :raises UsageError: the protocol is unknown, or the policy one that single frames cannot show.
+    """
+    if protocol not in protocols.PROTOCOLS:
+        raise UsageError(
+            f'the protocol {protocol!r} is unknown; {", ".join(protocols.PROTOCOLS)} were expected'
+        )
+    if policy not in SERVING_FRAMES:
+        raise UsageError(
+            f'the policy {policy!r} has no score on single frames; {", ".join(SERVING_FRAMES)} '
+            'were expected (best weighs a stream of masks: crodino replay BAG --policy best)'
+        )
 
 
 def needs_logits(protocol: str, policy: str) -> bool:

@@ -15,6 +15,7 @@ from crodino_core.evaluation.faults import FAULTS, FaultKind, Parameters, Push
 from crodino_core.evaluation.known_words import nearest
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
+from crodino_core.strict_yaml import load_strictly
 
 HEALTHY = 'none'
 SCENARIO, BY_HAND = 'scenario', 'by hand'
@@ -56,7 +57,7 @@ def _parse_fault(words: list[str], sensor: Modality) -> Fault:
         if not equals:
             raise UsageError(f'{name}: {word!r} was found; name=value was expected')
         try:
-            given[key] = yaml.safe_load(value)
+            given[key] = load_strictly(value)
         except yaml.YAMLError as error:
             raise UsageError(
                 f'{name}: {key} is {value!r}; a number, true, false or a word was expected'

@@ -185,7 +185,7 @@ def _override(content: dict[str, Any], override: str) -> None:
         if not isinstance(content, dict):
             raise UsageError(f'{override!r}: {parent} is no mapping and has no keys below it')
     try:
-        content[last] = yaml.safe_load(value)
+        content[last] = load_strictly(value)
     except yaml.YAMLError as error:
         reason = ' '.join(str(error).split())
         raise UsageError(f'{override!r}: the value is not YAML: {reason}') from error

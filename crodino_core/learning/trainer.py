@@ -68,7 +68,7 @@ class Trainer:
                 means.add(losses)
                 bar.update(task, advance=1, description=f'loss {sum(losses.values()):.3f}')
                 if self.step % self.config.validate_every == 0 or self.step == steps:
-                    losses = means.take()
+                    losses = self._of_all_processes(means.take())
                     scores = self.validate(validation, losses)
                     # A line that stays, also in the log file of a run without a terminal.
                     if processes.is_first():
@@ -115,6 +115,10 @@ class Trainer:
             'steps is good; a lower optimiser.learning_rate or precision float32 usually helps'
         )
 
+    def _of_all_processes(self, losses: dict[str, float]) -> dict[str, float]:
+        means = processes.mean(torch.tensor(list(losses.values()), device=self.device))
+        return dict(zip(losses, means.tolist(), strict=True))
+
     def _line(self, losses: dict[str, float], scores: dict[str, float]) -> str:
         found = ', '.join(
             f'{name} {score:.1f} (best {self.best[name]:.1f})'
@@ -140,13 +144,12 @@ class Trainer:
         better = [p for p in parts if p.kept and scores[p.name] >= self.best[p.name]]
         self.best |= {part.name: scores[part.name] for part in better}
         state = self.state()
-        mean_losses = processes.mean(torch.tensor(list(losses.values()), device=self.device))
         if not processes.is_first():
             return scores
         for part in better:
             self._save_best(part, scores[part.name])
         try:
-            self.log.add(self.step, dict(zip(losses, mean_losses.tolist(), strict=True)), scores)
+            self.log.add(self.step, losses, scores)
             self._draw(parts, matrices, validation)
         except OSError as error:
             raise CrodinoError(

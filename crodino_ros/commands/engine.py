@@ -27,6 +27,7 @@ from crodino_ros.commands.options import (
     ResolutionOption,
     console,
     default_model,
+    output_folder,
     print_json,
 )
 
@@ -44,7 +45,11 @@ BundleArgument = Annotated[
 CacheOption = Annotated[
     Path | None,
     typer.Option(
-        '--engine-cache', help='Folder of engines.', show_default='the user cache folder'
+        '--engine-cache',
+        parser=output_folder,
+        metavar='DIR',
+        help='Folder of engines.',
+        show_default='the user cache folder',
     ),
 ]
 

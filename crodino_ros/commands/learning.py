@@ -11,7 +11,7 @@ from rich.table import Table
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError
-from crodino_core.evaluation.evaluate import evaluate_bundle, needs_logits
+from crodino_core.evaluation.evaluate import check_protocol, evaluate_bundle, needs_logits
 from crodino_core.modality import Modality
 from crodino_core.rgbd_folder import RgbdFolder
 from crodino_core.runtime.engines import load_engines
@@ -96,6 +96,7 @@ def score_bundle(
     exact: bool = False,
 ) -> dict[str, Any]:
     """Score a bundle's chosen networks by a protocol; see `evaluate_bundle`."""
+    check_protocol(protocol, policy)
     folder = RgbdFolder(data)
     loaded = load_engines(bundle, engine, threads, needs_logits(protocol, policy), exact)
     report = evaluate_bundle(bundle, loaded.engines, folder, split, protocol, policy=policy)

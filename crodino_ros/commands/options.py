@@ -25,8 +25,7 @@ def output_folder(path: str | Path) -> Path:
     """
     if not str(path).strip():
         raise typer.BadParameter(
-            'the path is empty, as of a shell variable that is not set; a folder was expected '
-            '(. for this one)'
+            'the path is empty, as of a shell variable that is not set; a folder was expected'
         )
     return Path(path)
 

@@ -102,7 +102,7 @@ def load_engines(
     :param name: 'auto' takes the first of `ENGINE_NAMES` that works here.
     :param threads: CPU threads for one inference; None leaves them to the engine's library.
     :param logits: also return the logits with each prediction (policy `average`).
-    :param exact: compute in float32 even where the processor is faster in bfloat16.
+    :param exact: compute in float32 even where the processor is faster in bfloat16 or TF32.
     :param sizes: height and width of the images to be made ready for; by default `USUAL_SIZE`.
     :param tensorrt: how TensorRT builds, keeps and runs its engines.
     :param fallback: where the named engine cannot be used, take the next one of `ENGINE_NAMES`.

@@ -33,7 +33,8 @@ class OnnxRuntimeEngine:
 
         :param path: the ONNX file.
         :param threads: None leaves the number to ONNX Runtime (all physical cores).
-        :param exact: float32 throughout, as always here.
+        :param exact: float32 throughout: no TF32 on a GPU, for which CUDA has a switch (since ONNX
+            Runtime 1.18) and TensorRT has none.
         :param providers: what to try, in this order.
         """
         options = ort.SessionOptions()
@@ -43,8 +44,11 @@ class OnnxRuntimeEngine:
         # Threads may spin within an image; between two, they would burn the cores the robot needs.
         options.add_session_config_entry('session.force_spinning_stop', '1')
         available = [p for p in providers if p in ort.get_available_providers()]
+        if exact:
+            available = [p for p in available if p != TENSORRT]
+        asked = [(p, {'use_tf32': '0'}) if exact and p == CUDA else p for p in available]
         source = _with_logits(path) if logits else str(path)
-        self._session = ort.InferenceSession(source, options, providers=available)
+        self._session = ort.InferenceSession(source, options, providers=asked)
         self._session.disable_fallback()  # a failure of the GPU is told, not hidden on the CPU
         self._available = available
         self._input = self._session.get_inputs()[0].name
