@@ -52,8 +52,9 @@ class BandEngine:
 
     name, device = 'bands', 'CPU'
 
-    def __init__(self, modality: Modality) -> None:
+    def __init__(self, modality: Modality, logits: bool = False) -> None:
         self.modality = modality
+        self.logits = logits
         self.served = 0
 
     def prepare(self, size: tuple[int, int]) -> None:
@@ -65,8 +66,10 @@ class BandEngine:
             mask = image.argmax(axis=2).astype(np.uint8)
         else:
             mask = np.abs(image[..., None] - DISTANCES).argmin(axis=2).astype(np.uint8)
-        logits = 10 * (mask == np.arange(len(LABELS))[:, None, None]).astype(np.float32)
-        return Prediction(mask, np.full(mask.shape, 255, np.uint8), logits)
+        confidence, logits = np.full(mask.shape, 255, np.uint8), None
+        if self.logits:
+            logits = 10 * (mask == np.arange(len(LABELS))[:, None, None]).astype(np.float32)
+        return Prediction(mask, confidence, logits)
 
 
 def new(kind: str, **fields: object):

@@ -28,7 +28,7 @@ def recording(tmp_path_factory):
 
 def run(recording, inference_time=None, scenario='camera_blackout', tick=1e-3, policy='prefer'):
     """Replay with a clock that ticks so many seconds at each look."""
-    engines = {modality: BandEngine(modality) for modality in Modality}
+    engines = {modality: BandEngine(modality, policy == 'average') for modality in Modality}
     bundle = SimpleNamespace(
         depth_range=(0.1, 10.0), labels=LABELS, quality=None, input_size=(48, 64)
     )
