@@ -210,8 +210,9 @@ class MaskStream:
     def _inference_failed(self, error: Exception) -> None:
         if not self._node.context.ok():  # interrupted: rclpy publishes no more
             return
-        self.error = ' '.join(str(error).split()) or type(error).__name__
-        self._log.error(f'inference failed: {self.error}', throttle_duration_sec=5.0)
+        words = ' '.join(str(error).split()) or type(error).__name__
+        self._log.error(f'inference failed: {words}', throttle_duration_sec=5.0)
+        self.error = words
 
     def sensor_reports(self) -> list[SensorReport]:
         """The condition of each sensor, for the diagnostics."""
