@@ -12,7 +12,7 @@ _SECOND = 1_000_000_000
 def stamp_of(data: bytes) -> int:
     """Return the stamp, nanoseconds."""
     sec, nanosec = struct.unpack(_layout(data), data[_STAMP])
-    return int(sec) * _SECOND + int(nanosec)
+    return int(sec * _SECOND + nanosec)
 
 
 def restamped(data: bytes, stamp_ns: int) -> bytes:

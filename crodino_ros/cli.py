@@ -22,7 +22,7 @@ from crodino_ros.commands import (
 )
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Of a write that fails so the kernel does not say which file it was."""
+"""Errors of a write, with which the kernel does not say which file it was."""
 
 app = typer.Typer(
     name='crodino',
@@ -55,7 +55,7 @@ def main() -> None:
     except OSError as error:  # a disk that is full, a folder that is read-only
         if error.filename is None and error.errno not in NO_ROOM:
             raise
-        what = error.filename or 'what is written to'
+        what = error.filename or 'the disk of the results'
         reason = error.strerror or type(error).__name__
         print(f'crodino: {what} cannot be used: {reason}', file=sys.stderr)
         sys.exit(CrodinoError.exit_code)

@@ -106,7 +106,6 @@ class LiveInjection:
             (span, start, float('inf') if end is None else end) for span, start, end in times
         ]
         self._began = None
-        self._forget(SCENARIO, *Modality)
 
     def active(self, now: float) -> list[str]:
         """Faults active at a time, as '<sensor> <kind>'."""

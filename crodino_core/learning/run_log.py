@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,25 +54,6 @@ class RunLog:
         """Close the files."""
         if self._board is not None:
             self._board.close()
-
-
-class RunningMeans:
-    """Means of named figures since they were last taken."""
-
-    def __init__(self) -> None:
-        self._sums: Counter[str] = Counter()
-        self._count = 0
-
-    def add(self, figures: Mapping[str, float]) -> None:
-        """Take in one figure of each name."""
-        self._sums.update(figures)
-        self._count += 1
-
-    def take(self) -> dict[str, float]:
-        """Return the means and begin anew."""
-        means = {name: total / self._count for name, total in self._sums.items()}
-        self._sums, self._count = Counter(), 0
-        return means
 
 
 def forget_rows_after(run: Path, step: int) -> None:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NoReturn
 
 import torch
@@ -18,7 +19,7 @@ from crodino_core.learning.config import TrainConfig
 from crodino_core.learning.methods import Objective, Part, make_method
 from crodino_core.learning.models.twin import Architecture
 from crodino_core.learning.optimiser import learning_rate_factor, make_optimiser, move_average
-from crodino_core.learning.run_log import RunLog, RunningMeans
+from crodino_core.learning.run_log import RunLog
 from crodino_core.learning.validate import confusion, mean_iou, predict
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdSample
@@ -59,16 +60,18 @@ class Trainer:
 
     def fit(self, batches: Iterator[dict[str, Tensor]], validation: list[RgbdSample]) -> None:
         """Train from the current step to the last."""
-        steps, means = self.config.optimiser.steps, RunningMeans()
+        steps = self.config.optimiser.steps
+        since: list[dict[str, float]] = []
         with progress_bar() as bar:
             bar.disable = not processes.is_first()
             task = bar.add_task('training', total=steps, completed=self.step)
             for batch in batches:
                 losses = self.train_step(batch)
-                means.add(losses)
+                since.append(losses)
                 bar.update(task, advance=1, description=f'loss {sum(losses.values()):.3f}')
                 if self.step % self.config.validate_every == 0 or self.step == steps:
-                    losses = self._of_all_processes(means.take())
+                    losses = self._means(since)
+                    since.clear()
                     scores = self.validate(validation, losses)
                     # A line that stays, also in the log file of a run without a terminal.
                     if processes.is_first():
@@ -115,9 +118,11 @@ class Trainer:
             'steps is good; a lower optimiser.learning_rate or precision float32 usually helps'
         )
 
-    def _of_all_processes(self, losses: dict[str, float]) -> dict[str, float]:
-        means = processes.mean(torch.tensor(list(losses.values()), device=self.device))
-        return dict(zip(losses, means.tolist(), strict=True))
+    def _means(self, losses: list[dict[str, float]]) -> dict[str, float]:
+        """Return the mean of each loss over steps and processes."""
+        own = [fmean(step[name] for step in losses) for name in losses[0]]
+        means = processes.mean(torch.tensor(own, device=self.device))
+        return dict(zip(losses[0], means.tolist(), strict=True))
 
     def _line(self, losses: dict[str, float], scores: dict[str, float]) -> str:
         found = ', '.join(
