@@ -309,7 +309,7 @@ def test_an_unknown_key_in_a_training_configuration_names_the_nearest(crodino, t
     )
     code, _, err = crodino('train', config)
     assert code == 2
-    assert 'did you mean steps' in assert_one_line(err)
+    assert 'did you mean optimiser.steps' in assert_one_line(err)
 
 
 def test_export_of_a_folder_that_is_no_run_says_what_a_run_has(crodino, tmp_path):

@@ -8,15 +8,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
+from torchvision.transforms import v2
 
+from crodino_core.errors import UsageError
 from crodino_core.learning.decoupled_augment import (
     DecoupledAugment,
     GeometryKind,
     GeometrySettings,
-    PhotometricSettings,
     View,
     warp_features,
+)
+from crodino_core.learning.photometric import (
+    DepthPipeline,
+    PhotometricSettings,
+    RgbPipeline,
+    torchvision_pipeline,
 )
 
 IMAGE_SIZE, INPUT_SIZE, VIEW_SIZE = (120, 160), (90, 120), (64, 96)
@@ -30,7 +38,8 @@ def make_augment(
     kind: GeometryKind = 'decoupled', photometric: PhotometricSettings = PLAIN, **geometry: float
 ) -> DecoupledAugment:
     settings = GeometrySettings(kind=kind, **geometry)
-    return DecoupledAugment(INPUT_SIZE, VIEW_SIZE, settings, photometric)
+    pipelines = RgbPipeline(photometric), DepthPipeline(photometric)
+    return DecoupledAugment(INPUT_SIZE, VIEW_SIZE, settings, *pipelines)
 
 
 def smooth_image() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -180,6 +189,40 @@ def test_photometric_changes_leave_geometry_alone() -> None:
     for a, b in zip(plain, changed, strict=True):
         assert torch.equal(a.label, b.label)
         assert not torch.equal(a.image, b.image)
+
+
+def test_pipelines_of_ones_own_change_the_views_and_not_the_labels() -> None:
+    settings = GeometrySettings(kind='none')
+    plain = make_augment('none')(*smooth_image(), np.random.default_rng(1))
+    rgb, depth = DecoupledAugment(
+        INPUT_SIZE,
+        VIEW_SIZE,
+        settings,
+        rgb=torchvision_pipeline(v2.RandomInvert(p=1.0)),
+        depth=lambda image, rng: image * 2,
+    )(*smooth_image(), np.random.default_rng(1))
+
+    assert torch.allclose(rgb.image, 1 - plain[0].image, atol=1e-6)
+    assert torch.equal(depth.image, 2 * plain[1].image)
+    assert torch.equal(rgb.label, plain[0].label) and torch.equal(depth.label, plain[1].label)
+
+
+def test_a_torchvision_transform_depends_on_the_samples_generator_alone() -> None:
+    pipeline = torchvision_pipeline(v2.Compose([v2.ColorJitter(0.5, 0.5), v2.GaussianBlur(5)]))
+    image = torch.rand(3, 16, 24)
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first, again, other = (pipeline(image, np.random.default_rng(seed)) for seed in (5, 5, 6))
+
+    assert type(first) is Tensor
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_transform_that_changes_the_size_is_refused() -> None:
+    pipeline = torchvision_pipeline(v2.Resize((8, 8)))
+    with pytest.raises(UsageError, match=r'\[3, 8, 8\] of a view that is '):
+        pipeline(torch.rand(3, 16, 24), np.random.default_rng(0))
 
 
 def test_the_source_images_are_not_written_to() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from crodino_core.learning import losses
+from crodino_core.learning import losses, processes
 from crodino_core.learning.config import LossConfig
 from crodino_core.learning.models.twin import Architecture, TwinNetwork
 from crodino_core.learning.objective import twin_losses
@@ -58,7 +58,26 @@ def test_the_coarse_loss_reads_the_label_at_the_cells_centres() -> None:
     assert losses.resize_label(label, (2, 2)).tolist() == [[[2, 6], [2, 6]]]
 
 
-@pytest.mark.parametrize('loss', [losses.segmentation_loss, losses.coarse_segmentation_loss])
+@pytest.mark.parametrize(('balance', 'share'), [(0.0, 0.25), (0.5, 1 / (1 + 3**0.5)), (1.0, 0.5)])
+def test_a_balanced_class_counts_as_a_power_of_its_pixels(balance: float, share: float) -> None:
+    logits = torch.zeros(1, 3, 2, 2)
+    logits[0, 0, 0, 0] = -5.0  # wrong where class 0 is; elsewhere every class is as likely
+    label = torch.tensor([[[0, 1], [1, 1]]])
+
+    wrong = math.log(2 + math.exp(-5)) + 5
+    expected = share * wrong + (1 - share) * math.log(3)
+
+    found = losses.coarse_segmentation_loss(logits, label, balance)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def balanced_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return losses.coarse_segmentation_loss(logits, label, 0.75)
+
+
+@pytest.mark.parametrize(
+    'loss', [losses.segmentation_loss, losses.coarse_segmentation_loss, balanced_loss]
+)
 def test_an_unlabelled_batch_trains_nothing(loss: Callable[..., torch.Tensor]) -> None:
     logits = torch.rand(2, 3, 4, 4, requires_grad=True)
 
@@ -242,3 +261,26 @@ def test_each_mixed_pass_trains_the_other_modalitys_encoder(twin: TwinNetwork) -
 
     gradient = twin.network(Modality.DEPTH).encoder.stages[0][0].weight.grad
     assert gradient is not None and gradient.any()
+
+
+@pytest.mark.parametrize(('every', 'mixed'), [(1, [True, True]), (2, [True, False])])
+def test_every_nth_image_is_mixed(twin: TwinNetwork, every: int, mixed: list[bool]) -> None:
+    twin.eval()  # so that no batch norm joins the images
+    batch = make_batch()
+    batch['depth'].requires_grad_()
+
+    twin_losses(twin, batch, LossConfig(mixup_every=every))['mixup_rgb'].backward()
+
+    assert batch['depth'].grad is not None
+    assert batch['depth'].grad.flatten(1).any(1).tolist() == mixed
+
+
+def test_a_process_none_of_whose_images_is_mixed_has_no_mixup_loss(
+    twin: TwinNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, 'rank', lambda: 1)  # images 2 and 3 of every fourth
+    found = twin_losses(twin, make_batch(), LossConfig(mixup_every=4))
+    sum(found.values(), torch.zeros(())).backward()
+
+    assert found['mixup_rgb'].item() == 0
+    assert found['segmentation_rgb'].item() > 0

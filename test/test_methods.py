@@ -163,9 +163,11 @@ def test_a_run_of_students_is_exported_like_one_of_the_twin(students: Path) -> N
         assert not network.training
 
 
-@pytest.mark.parametrize('method', ['early_fusion_zero_filled', 'kd'])
-def test_methods_that_see_both_images_need_one_geometry(data: Path, method: str) -> None:
-    config = make_config(data, f'method={method}', 'teacher=anywhere')
+@pytest.mark.parametrize(
+    'overrides', [['method=early_fusion_zero_filled'], ['method=kd', 'teacher=anywhere']]
+)
+def test_methods_that_see_both_images_need_one_geometry(data: Path, overrides: list[str]) -> None:
+    config = make_config(data, *overrides)
     with pytest.raises(UsageError, match=r'geometry\.kind decoupled .* coupled or none'):
         make_method(config, RgbdFolder(data).labels, torch.device('cpu'))
 
@@ -178,6 +180,23 @@ def test_students_without_a_teacher_are_refused(data: Path) -> None:
         make_method(
             make_config(data, 'method=kd', COUPLED, 'teacher=nowhere'), labels, torch.device('cpu')
         )
+
+
+@pytest.mark.parametrize(
+    ('overrides', 'answer'),
+    [
+        (['teacher=runs/t'], 'teacher is given, and the method crodino has none'),
+        (['method=early_fusion_zero_filled', 'start_from=runs/a'], 'start_from and frozen are of'),
+        (['method=kd', 'teacher=runs/t', 'frozen=[rgb]'], 'start_from and frozen are of'),
+        (['frozen=[depth]'], 'frozen names a network that would stay as it was initialised'),
+    ],
+)
+def test_settings_that_a_method_does_not_look_at_are_refused(
+    data: Path, overrides: list[str], answer: str
+) -> None:
+    config = make_config(data, 'geometry.kind=coupled', *overrides)
+    with pytest.raises(UsageError, match=answer):
+        make_method(config, RgbdFolder(data).labels, torch.device('cpu'))
 
 
 def test_a_teacher_of_other_classes_is_refused(data: Path, teacher: Path) -> None:
@@ -234,7 +253,7 @@ def test_a_frozen_network_teaches_and_does_not_change(data: Path, tmp_path: Path
 
 
 def test_a_run_with_every_network_frozen_is_refused(data: Path, tmp_path: Path) -> None:
-    config = make_config(data, 'frozen=[rgb, depth]')
+    config = make_config(data, 'frozen=[rgb, depth]', 'start_from=anywhere')
     with pytest.raises(UsageError, match='nothing to train'):
         take_a_step(config, data, tmp_path)
 

@@ -6,6 +6,7 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,11 @@ from crodino_core.rgbd_folder import RgbdFolder
 ROOT = Path(__file__).resolve().parents[1]
 SAME = (
     'model.dropout=0', 'optimiser.steps=2', 'optimiser.batch_size=4', 'validate_every=1',
-    'loss.contrastive=0.5',
+    'optimiser.learning_rate=1e-5',
 )  # fmt: skip
-"""Dropout alone draws other numbers in each process. The contrast has the seed article's weight:
-with that of the default some gradients of the projections are so small that Adam, which divides
-by them, makes their rounding count in the second step (0.4 % of the contrastive loss)."""
+"""Dropout alone draws other numbers in each process. The rate is low because Adam takes a step of
+full length also where a gradient is hardly more than its rounding (in float64 the gradients of two
+processes are those of one to 12 digits)."""
 
 
 @pytest.fixture(scope='module')
@@ -54,16 +55,20 @@ def alone(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def together(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same run by two processes on this machine."""
     run = tmp_path_factory.mktemp('runs') / 'together'
+    train_by_two(config_file, SAME, run)
+    return run
+
+
+def train_by_two(config_file: Path, overrides: Sequence[str], run: Path) -> None:
     command = [
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2',
-        '-m', 'crodino_ros.cli', 'train', str(config_file), *SAME, '--out', str(run),
+        '-m', 'crodino_ros.cli', 'train', str(config_file), *overrides, '--out', str(run),
     ]  # fmt: skip
     environment = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    return run
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
@@ -77,12 +82,23 @@ def test_two_processes_have_the_losses_of_one(alone: Path, together: Path) -> No
         assert both == pytest.approx(one, rel=1e-3, abs=1e-4)
 
 
+def test_two_processes_of_which_one_has_no_mixed_image_have_the_losses_of_one(
+    config_file: Path, tmp_path: Path
+) -> None:
+    overrides = [*SAME, 'optimiser.steps=1', 'loss.mixup_every=4']
+    train(load_config(config_file, overrides), tmp_path / 'alone')
+    train_by_two(config_file, overrides, tmp_path / 'together')
+
+    (one,), (both,) = metrics(tmp_path / 'alone'), metrics(tmp_path / 'together')
+    assert both == pytest.approx(one, rel=1e-4, abs=1e-5)
+
+
 def test_two_processes_arrive_at_the_weights_of_one(alone: Path, together: Path) -> None:
     one, both = (checkpoint.load(run / 'last.pt')['twin'] for run in (alone, together))
 
     assert one.keys() == both.keys()
     for name, value in one.items():
-        assert torch.allclose(value.float(), both[name].float(), rtol=1e-2, atol=2e-3), name
+        assert torch.allclose(value.float(), both[name].float(), rtol=1e-2, atol=5e-5), name
 
 
 def test_one_of_the_processes_writes_the_folder(alone: Path, together: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,9 @@ def test_a_resumed_run_gives_the_numbers_of_an_unbroken_one(
     assert (run / 'metrics.csv').read_text() == (finished / 'metrics.csv').read_text()
     for name in ('last.pt', 'best_rgb.pt', 'best_depth.pt'):
         assert equal(checkpoint.load(run / name), checkpoint.load(finished / name)), name
+    (resumed,) = yaml.safe_load((run / 'environment.yaml').read_text())['resumed']
+    begun = yaml.safe_load((finished / 'environment.yaml').read_text())
+    assert (resumed['step'], resumed['packages']) == (2, begun['packages'])
 
 
 def test_a_finished_run_resumed_changes_nothing(finished: Path, data: Path) -> None:
@@ -189,7 +193,7 @@ def test_rows_after_the_last_checkpoint_are_written_once(
             train(make_config(data), run)
     row = (run / 'metrics.csv').read_text().splitlines()[1]
     with (run / 'metrics.csv').open('a') as stream:  # the kill came before the checkpoint
-        stream.write('4' + row[1:] + '\r\n')
+        stream.write('4' + row[1:] + '\r\n' + '1')  # and in the middle of another row
 
     train(make_config(data), run, resume=True)
 
@@ -204,6 +208,44 @@ def test_the_folder_of_a_run_is_not_used_twice(finished: Path, data: Path) -> No
 def test_resuming_under_other_settings_is_refused(finished: Path, data: Path) -> None:
     with pytest.raises(UsageError, match=r'loss\.mixing is 0\.2, but the run .* has 0\.35'):
         train(make_config(data, 'loss.mixing=0.2'), finished, resume=True)
+
+
+def test_resuming_a_run_of_a_version_with_other_settings_is_refused(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    config = yaml.safe_load((run / 'config.yaml').read_text())
+    del config['loss']['mixup_every']
+    (run / 'config.yaml').write_text(yaml.safe_dump(config))
+
+    with pytest.raises(UsageError, match=r'another version: only this .* loss\.mixup_every'):
+        train(make_config(data), run, resume=True)
+
+
+def test_a_missing_split_is_found_before_a_folder_is_made(data: Path, tmp_path: Path) -> None:
+    source = f'data.sources=[{{kind: folder, path: {data}, split: nowhere}}]'
+    with pytest.raises(CrodinoError, match='nowhere'):
+        train(make_config(data, source), tmp_path / 'run')
+
+    assert not (tmp_path / 'run').exists()
+
+
+def test_weights_that_are_not_finite_are_not_kept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Trainer.train_step
+
+    def spoil(self: Trainer, batch: dict[str, torch.Tensor]) -> dict[str, float]:
+        losses = real(self, batch)
+        next(self.average.parameters()).fill_(float('nan'))
+        return losses
+
+    monkeypatch.setattr(Trainer, 'train_step', spoil)
+    with pytest.raises(CrodinoError, match=r'the weight networks.* is nan'):
+        train(make_config(data), tmp_path / 'run')
+
+    assert not list((tmp_path / 'run').glob('*.pt'))
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(
@@ -442,11 +484,13 @@ def test_sources_are_drawn_by_their_weights() -> None:
 
 def test_a_data_set_without_labelled_pixels_is_refused(data: Path, tmp_path: Path) -> None:
     blank = write_small_data_set(tmp_path / 'blank')
-    for path in (blank / 'room' / 'label').iterdir():
-        cv2.imwrite(str(path), np.full((64, 96), 255, np.uint8))
+    for split in ('train', 'val'):
+        for name in RgbdFolder(blank).names(split):
+            path = blank / 'room' / 'label' / f'{name.rpartition("/")[2]}.png'
+            cv2.imwrite(str(path), np.full((64, 96), 255, np.uint8))
 
-    with pytest.raises(CrodinoError, match="no labelled pixel in split 'train'"):
-        train(make_config(blank), tmp_path / 'run')
+        with pytest.raises(CrodinoError, match=f'no labelled pixel in split {split!r}'):
+            train(make_config(blank), tmp_path / split)
 
 
 def test_sources_with_other_classes_are_refused(data: Path) -> None:

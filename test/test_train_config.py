@@ -48,7 +48,7 @@ def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('override', 'answer'),
     [
-        ('optimiser.stepz=7', 'unknown key optimiser.stepz; did you mean steps?'),
+        ('optimiser.stepz=7', 'unknown key optimiser.stepz; did you mean optimiser.steps?'),
         ('losses.mixing=0.2', 'unknown key losses; did you mean loss?'),
         ('data.sources.path=x', 'sources is no mapping'),
         ('steps', 'key=value was expected'),
@@ -58,6 +58,16 @@ def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
         ('photometric.blur=2', 'photometric.blur: .* less than or equal to 1'),
         ('optimiser.steps=many', 'optimiser.steps: .*integer.*many'),
         ('loss.contrast=pixel', "loss.contrast: .*'prototype' or 'global'.*pixel"),
+        ('data.path=x', 'unknown key data.path; did you mean data.validation.path?'),
+        ('data.sources=[]', 'data.sources: .*at least 1 item'),
+        (
+            'model.depth_range=[10, 0.1]',
+            'model.depth_range: .*first limit .* less than',
+        ),
+        ('geometry.min_scale=3', r'geometry: .*min_scale is 3\.0, more than max_scale'),
+        ('geometry.max_scale=.inf', 'geometry.max_scale: .*finite'),
+        ('optimiser.learning_rate=.inf', 'optimiser.learning_rate: .*finite'),
+        ('seed=-1', 'seed: .*greater than or equal to 0'),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(
@@ -74,7 +84,7 @@ def test_a_wrong_setting_is_named_with_what_was_expected(
 def test_an_unknown_key_of_a_source_is_named(tmp_path: Path) -> None:
     content = small_config(DATA)
     content['data']['sources'][0]['wieght'] = 2
-    with pytest.raises(UsageError, match='wieght; did you mean weight'):
+    with pytest.raises(UsageError, match=r'wieght; did you mean data\.sources\.N\.weight'):
         load_config(write(tmp_path, content))
 
 
@@ -90,6 +100,13 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None
     path = tmp_path / 'config.yaml'
     path.write_text(text)
     with pytest.raises(UsageError, match=r'config\.yaml'):
+        load_config(path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / 'config.yaml'
+    path.write_bytes('name: Küche'.encode('latin-1'))
+    with pytest.raises(UsageError, match='cannot be read'):
         load_config(path)
 
 

@@ -63,16 +63,21 @@ def test_the_named_backbones_learn_at_stride_16(backbone: str) -> None:
 
 
 @pytest.mark.parametrize('separable', [True, False])
-def test_variants_are_decoded_as_if_each_had_a_batch_row_of_its_own(separable: bool) -> None:
+@pytest.mark.parametrize('again', [slice(None), slice(0, None, 2), slice(1, None, 2), slice(3, 3)])
+def test_variants_are_decoded_as_if_each_had_a_batch_row_of_its_own(
+    separable: bool, again: slice
+) -> None:
     torch.manual_seed(0)
     decoder = DeepLabV3PlusDecoder(12, 6, 4, 8, separable)  # in training, with its dropout
-    variants, common = torch.rand(4, 8, 3, 4), torch.rand(2, 4, 3, 4)
-    skip = torch.rand(2, 6, 12, 16)
+    decoder.skip.eval()  # its batch norm sees an image once, however many variants it has
+    common, skip = torch.rand(3, 4, 3, 4), torch.rand(3, 6, 12, 16)
+    variants = torch.rand(3 + len(common[again]), 8, 3, 4)
     states = []
     for decode in (
-        lambda: decoder.decode_variants(variants, common, skip),
+        lambda: decoder.decode_variants(variants, common, skip, again),
         lambda: decoder(
-            torch.cat([variants, common.repeat(2, 1, 1, 1)], 1), skip.repeat(2, 1, 1, 1)
+            torch.cat([variants, torch.cat([common, common[again]])], 1),
+            torch.cat([skip, skip[again]]),
         ),
     ):
         torch.manual_seed(1)
@@ -156,7 +161,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         Encoder(SMALL, weights=str(path))
 
 
-@pytest.mark.parametrize('content', [b'', b'not a checkpoint'])
+@pytest.mark.parametrize('content', [b'', b'not a checkpoint', b'hello', b'random text'])
 def test_a_weight_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / 'weights.pth'
     path.write_bytes(content)

@@ -49,7 +49,7 @@ def bench_training(
     the machine's load meets all of them. Ratios are taken within each round, and are the medians
     of all rounds; so are the seconds. The batch is one and the same.
 
-    :param config: its data, networks, precision and batch count; method and steps do not.
+    :param config: its data, networks, losses, precision and batch count; the rest does not.
     :return: JSON-able: `seconds` and `gflop` of a step by contestant, `images_per_s` (a sample has
         two images), `ratios` (`twin_over_plain`: images per second of the twin's trainer over
         those of two plain loops one after the other; `loader_over_twin`; `crodino_over_...`: what
@@ -108,6 +108,7 @@ def _contestants(
         'teacher': {'method': 'early_fusion_zero_filled', 'geometry': coupled},
     }
     steps: dict[str, Step] = {}
+    config = dataclasses.replace(config, start_from=None, frozen=[], teacher=None)
     for name, change in changes.items():
         trainer = Trainer(dataclasses.replace(config, **change), labels, folder, device)
         steps[name] = lambda trainer=trainer: trainer.train_step(batch)  # type: ignore[misc]

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from crodino_core.errors import UsageError
-from crodino_core.learning.decoupled_augment import (
-    GeometrySettings,
-    PhotometricSettings,
-    Positive,
-    Share,
-)
+from crodino_core.learning.decoupled_augment import GeometrySettings
 from crodino_core.learning.models.twin import SplitKind
+from crodino_core.learning.photometric import PhotometricSettings
+from crodino_core.learning.setting_types import STRICT, Count, Positive, Seed, Share, Weight
 from crodino_core.modality import Modality
 from crodino_core.strict_yaml import load_strictly
 
-STRICT = ConfigDict(extra='forbid')
-Weight = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(gt=0)]
 Size = tuple[Count, Count]
 MethodName = Literal['crodino', 'independent', 'kd', 'early_fusion_zero_filled']
 
@@ -49,7 +43,7 @@ class ScenesSource:
     kind: Literal['scenes']
     scenes: Count = 100
     frames_per_scene: Count = 4
-    seed: int = 0
+    seed: Seed = 0
     weight: Positive = 1.0
 
 
@@ -60,13 +54,22 @@ Source = Annotated[FolderSource | ScenesSource, Field(discriminator='kind')]
 class DataConfig:
     """Where samples come from and the sizes they are seen at."""
 
-    sources: list[Source]
+    sources: Annotated[list[Source], Field(min_length=1)]
     validation: FolderSource
     input_size: Size = (288, 384)
     """Height and width at which the exported networks work."""
     view_size: Size = (192, 256)
     """Height and width of a training view."""
     workers: Annotated[int, Field(ge=0)] = 1
+
+
+def _increasing(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] >= limits[1]:
+        raise ValueError('the first limit was expected to be less than the second')
+    return limits
+
+
+DepthRange = Annotated[tuple[Positive, Positive], AfterValidator(_increasing)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -82,23 +85,29 @@ class ModelConfig:
     separable: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the ASPP's output that is dropped in training."""
-    depth_range: tuple[Positive, Positive] = (0.1, 10.0)
+    depth_range: DepthRange = (0.1, 10.0)
+    """Nearest and farthest depth that counts as measured, metres."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class LossConfig:
     """Weights of the losses and the parameters of Eq 3 and Eq 7; 0 switches one off.
 
-    The weights are SEED's but for the contrast's (there 0.5), whose gradient is otherwise several
-    times that of the segmentation (OURS, measured in docs/results.md).
+    The weights are SEED's but for two (OURS, measured in docs/results.md): the contrast's, there
+    0.5, whose gradient is otherwise several times that of the segmentation, and the auxiliary
+    one, there 0.2 and not balanced.
     """
 
     orthogonality: Weight = 0.1
     contrastive: Weight = 0.05
-    auxiliary: Weight = 0.2
+    auxiliary: Weight = 0.5
+    auxiliary_balance: Share = 0.75
+    """A class of n pixels counts as n^(1 - balance) in the auxiliary loss; 0: as in SIBLING."""
     mixup: Weight = 1.0
     mixing: Share = 0.35
     """Lambda of Eq 3."""
+    mixup_every: Count = 2
+    """Every n-th image of a batch is decoded mixed, too; 1: all of them (OURS)."""
     contrast: Literal['prototype', 'global'] = 'prototype'
     temperature: Positive = 0.07
     distillation: Weight = 1.0
@@ -137,7 +146,7 @@ class TrainConfig:
     frozen: list[Modality] = field(default_factory=list)
     """Networks that no longer learn and only mix and contrast with the other one (Eq 3, Eq 7); a
     few hundred steps so give the weaker network a polish at half the cost."""
-    seed: int = 0
+    seed: Seed = 0
     device: str = 'auto'
     validate_every: Count = 250
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -156,7 +165,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     """
     try:
         content = load_strictly(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise UsageError(f'{path}: the configuration cannot be read: {reason}') from error
     if not isinstance(content, dict):
@@ -196,16 +205,42 @@ def _explain(error: Any) -> str:
     where = '.'.join(str(part) for part in error['loc'])
     if error['type'] != 'unexpected_keyword_argument':
         return f'{where}: {error["msg"]} (found: {error.get("input")!r})'
-    key = str(error['loc'][-1])
-    near = difflib.get_close_matches(key, sorted(_known_keys(TrainConfig)), n=1)
-    hint = f'; did you mean {near[0]}?' if near else ''
+    near = _nearest(where)
+    hint = f'; did you mean {near}?' if near else ''
     return f'unknown key {where}{hint}'
 
 
-def _known_keys(kind: Any) -> set[str]:
-    """All keys of the configuration's dataclasses."""
-    kinds = [
-        kind, DataConfig, FolderSource, ScenesSource, ModelConfig, GeometrySettings,
-        PhotometricSettings, LossConfig, OptimiserConfig,
-    ]  # fmt: skip
-    return {item.name for each in kinds for item in dataclasses.fields(each)}
+def _nearest(where: str) -> str | None:
+    """Return the known key that is most like an unknown one: of its section, else of another."""
+    section, _, key = where.rpartition('.')
+    if section.startswith('data.sources'):
+        section = 'data.sources.N'
+    for candidates in (_keys({section: SECTIONS.get(section)}), _keys(SECTIONS)):
+        near = difflib.get_close_matches(key, sorted(candidates), n=1)
+        if near:
+            return candidates[near[0]]
+    return None
+
+
+def _keys(sections: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of sections and, for each, its name with dots."""
+    return {
+        item.name: f'{section}.{item.name}'.lstrip('.')
+        for section, kind in sections.items()
+        if kind is not None
+        for item in dataclasses.fields(kind)
+    }
+
+
+SECTIONS: dict[str, Any] = {
+    'data.validation': FolderSource,
+    'data.sources.N': ScenesSource,
+    'photometric': PhotometricSettings,
+    'geometry': GeometrySettings,
+    'model': ModelConfig,
+    'data': DataConfig,
+    'loss': LossConfig,
+    'optimiser': OptimiserConfig,
+    '': TrainConfig,
+}
+"""Where each kind of settings stands; of two keys of one name the later one is suggested."""

@@ -2,7 +2,17 @@
 
 Two pipelines in, two views out: each has its own flip, rotation, scale and crop with its own
 label, and the affine that was applied, so that features of one view can be compared with those
-of the other. Usable alone by anyone with an aligned pair of images.
+of the other. Usable alone by anyone with an aligned pair of images:
+
+    augment = DecoupledAugment(
+        (288, 384),
+        (192, 256),
+        rgb=torchvision_pipeline(v2.Compose([v2.ColorJitter(0.4), v2.GaussianBlur(5)])),
+        depth=lambda image, rng: image * float(rng.uniform(0.9, 1.1)),
+    )
+    rgb_view, depth_view = augment(rgb, depth, label, np.random.default_rng(0))
+
+Image and label go through one `warpAffine` of OpenCV, whose matrix is the affine that is kept.
 """
 
 from __future__ import annotations
@@ -13,22 +23,24 @@ from typing import Annotated, Literal
 import cv2
 import numpy as np
 import torch
-from pydantic import ConfigDict, Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as image_transforms
 
 from crodino_core.labels import UNLABELLED
-from crodino_core.learning.data.scenes import simulate_depth_sensor
+from crodino_core.learning.photometric import (
+    DepthPipeline,
+    PhotometricSettings,
+    Pipeline,
+    RgbPipeline,
+)
+from crodino_core.learning.setting_types import STRICT, Positive, Share, Strength
 
 GeometryKind = Literal['decoupled', 'coupled', 'none']
-Share = Annotated[float, Field(ge=0, le=1)]
-Strength = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
 
 
-@settings_dataclass(frozen=True, config=ConfigDict(extra='forbid'))
+@settings_dataclass(frozen=True, config=STRICT)
 class GeometrySettings:
     """How a view is cut from an image."""
 
@@ -37,24 +49,19 @@ class GeometrySettings:
     min_scale: Positive = 0.67
     max_scale: Positive = 1.6
     """Magnification relative to the scale at which the network sees the whole image."""
-    max_aspect: Positive = 1.2
+    max_aspect: Annotated[float, Field(ge=1)] = 1.2
     max_rotation_deg: Strength = 6.0
     flip: Share = 0.5
     rare_class: Share = 0.5
     """Share of views centred on a class drawn evenly from those in the image."""
 
-
-@settings_dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class PhotometricSettings:
-    """Strength of the changes that leave geometry alone; 0 switches one off."""
-
-    color_jitter: Strength = 0.35
-    blur: Share = 0.15
-    rgb_noise: Strength = 0.03
-    depth_scale: Strength = 0.08
-    depth_sensor: Share = 0.7
-    """Share of depth views seen through the noise model of a real sensor."""
-    depth_holes: Share = 0.3
+    @model_validator(mode='after')
+    def _scales_are_ordered(self) -> GeometrySettings:
+        if self.min_scale > self.max_scale:
+            raise ValueError(
+                f'min_scale is {self.min_scale}, more than max_scale, which is {self.max_scale}'
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -77,17 +84,22 @@ class DecoupledAugment:
         input_size: tuple[int, int],
         view_size: tuple[int, int],
         geometry: GeometrySettings | None = None,
-        photometric: PhotometricSettings | None = None,
+        rgb: Pipeline | None = None,
+        depth: Pipeline | None = None,
     ) -> None:
-        """Configure the pipelines.
+        """Choose the pipelines.
 
         :param input_size: height and width at which the network sees a whole image.
         :param view_size: height and width of a view.
+        :param rgb: changes the colours of a view, float32 [3, h, w] in 0..1; one of torchvision's
+            transforms by `torchvision_pipeline`. None: that of the default settings.
+        :param depth: changes a depth view, float32 [1, h, w] in metres with 0 for invalid.
         """
         self.input_size = input_size
         self.view_size = view_size
         self.geometry = geometry or GeometrySettings()
-        self.photometric = photometric or PhotometricSettings()
+        self.rgb = rgb or RgbPipeline(PhotometricSettings())
+        self.depth = depth or DepthPipeline(PhotometricSettings())
 
     def __call__(
         self, rgb: np.ndarray, depth: np.ndarray, label: np.ndarray, rng: np.random.Generator
@@ -150,16 +162,15 @@ class DecoupledAugment:
         warped = self._warp(rgb, affine, cv2.INTER_LINEAR, 0)
         # In planes: torchvision's transforms take three times as long on OpenCV's order.
         image = torch.from_numpy(warped).permute(2, 0, 1).contiguous().float() / 255
-        image = _change_colors(image, self.photometric, rng)
-        return self._view(image, label, affine)
+        return self._view(self.rgb(image, rng), label, affine)
 
     def _depth_view(
         self, depth: np.ndarray, label: np.ndarray, affine: np.ndarray, rng: np.random.Generator
     ) -> View:
         # Nearest neighbour: the mean of a chair's and a wall's depth is no surface at all.
         warped = self._warp(depth, affine, cv2.INTER_NEAREST, 0)
-        warped = _change_depth(warped, self.photometric, rng)
-        return self._view(torch.from_numpy(warped)[None], label, affine)
+        image = torch.from_numpy(warped)[None]
+        return self._view(self.depth(image, rng), label, affine)
 
     def _view(self, image: Tensor, label: np.ndarray, affine: np.ndarray) -> View:
         warped = self._warp(label, affine, cv2.INTER_NEAREST, UNLABELLED)
@@ -198,6 +209,8 @@ def warp_features(
         image itself, does not reach.
     """
     size = [len(other), 1, *other.shape[-2:]]
+    if not len(other):  # torch makes no grid of no images; one of many processes may have none
+        return other, other.new_empty(size)
     # Under autocast the products would be bfloat16, whose three digits are pixels here.
     with torch.autocast(other.device.type, enabled=False):
         image_from_own = torch.linalg.inv(own_affine.float())
@@ -217,47 +230,3 @@ def warp_features(
 def _normalised_from_pixels(height: int, width: int) -> np.ndarray:
     """Affine from pixel centres at integers to -1..1 from edge to edge."""
     return np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
-
-
-def _change_colors(
-    image: Tensor, settings: PhotometricSettings, rng: np.random.Generator
-) -> Tensor:
-    if settings.color_jitter:
-        # Parameters come from the given generator, so that a sample depends on its index alone.
-        bright, contrast, saturation = np.exp(rng.uniform(-1, 1, 3) * settings.color_jitter)
-        image = image_transforms.adjust_brightness(image, float(bright))
-        image = image_transforms.adjust_contrast(image, float(contrast))
-        image = image_transforms.adjust_saturation(image, float(saturation))
-        tint = torch.from_numpy(np.exp(rng.uniform(-1, 1, 3) * settings.color_jitter / 3))
-        image = (image * tint.float()[:, None, None]).clamp(0, 1)
-    if rng.random() < settings.blur:
-        # What torchvision's gaussian_blur computes, in a fiftieth of its time (on one thread).
-        sigma = float(rng.uniform(0.5, 1.5))
-        planes = [cv2.GaussianBlur(plane, (5, 5), sigma) for plane in image.numpy()]
-        image = torch.from_numpy(np.stack(planes))
-    if settings.rgb_noise and rng.random() < 0.5:
-        sigma = rng.uniform(0, settings.rgb_noise)
-        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)
-        image = (image + torch.from_numpy(noise)).clamp(0, 1)
-    return image
-
-
-def _change_depth(
-    depth: np.ndarray, settings: PhotometricSettings, rng: np.random.Generator
-) -> np.ndarray:
-    depth = depth * np.float32(np.exp(rng.uniform(-1, 1) * settings.depth_scale))
-    if rng.random() < settings.depth_sensor:
-        depth = simulate_depth_sensor(
-            depth,
-            rng,
-            strength=float(rng.uniform(0, 1.2)),
-            min_range=float(rng.uniform(0.1, 0.5)),
-            max_range=float(rng.uniform(5.0, 10.0)),
-        )
-    if rng.random() < settings.depth_holes:
-        depth = depth.copy()
-        for _ in range(rng.integers(1, 4)):
-            height, width = (rng.uniform(0.05, 0.3, 2) * depth.shape).astype(int)
-            top, left = (rng.random(2) * depth.shape).astype(int)
-            depth[top : top + height, left : left + width] = 0
-    return depth.astype(np.float32)

@@ -23,15 +23,27 @@ def segmentation_loss(logits: Tensor, label: Tensor) -> Tensor:
     return _cross_entropy(logits, label)
 
 
-def coarse_segmentation_loss(logits: Tensor, label: Tensor) -> Tensor:
+def coarse_segmentation_loss(logits: Tensor, label: Tensor, balance: float = 0.0) -> Tensor:
     """Cross entropy at the logits' resolution, for the passes that only shape Z (OURS).
 
     A full-resolution loss on the mixed and auxiliary passes costs as much as the network itself.
 
     :param logits: B x K x h x w.
     :param label: B x H x W, int64, 255 ignored; reduced to h x w by nearest neighbour.
+    :param balance: 0..1; a class of n pixels in the whole batch counts as n^(1 - balance): with 0
+        all pixels count alike, with 1 all classes that are seen.
     """
-    return _cross_entropy(logits.float(), resize_label(label, logits.shape[-2:]))
+    small = resize_label(label, logits.shape[-2:])
+    if not balance:
+        return _cross_entropy(logits.float(), small)
+    count = torch.bincount(small[small != UNLABELLED], minlength=logits.shape[1]).float()
+    count = processes.mean(count)
+    weight = count.clamp(min=1 / processes.count()) ** -balance
+    total = functional.cross_entropy(
+        logits.float(), small, weight, ignore_index=UNLABELLED, reduction='sum'
+    )
+    # Divided by the mean of all processes, as `_mean_count` is.
+    return total / (weight * count).sum().clamp(min=1 / processes.count())
 
 
 def resize_label(label: Tensor, size: tuple[int, int]) -> Tensor:

@@ -57,6 +57,7 @@ def make_method(config: TrainConfig, labels: LabelSet, device: torch.device) -> 
     :raises UsageError: the settings do not fit the method.
     :raises CrodinoError: the teacher cannot be loaded.
     """
+    _refuse_ignored(config)
     if config.method in ('kd', 'early_fusion_zero_filled') and (
         config.geometry.kind == 'decoupled'
     ):
@@ -77,6 +78,24 @@ def make_method(config: TrainConfig, labels: LabelSet, device: torch.device) -> 
         Path(config.start_from) if config.start_from else None,
         config.frozen,
     )
+
+
+def _refuse_ignored(config: TrainConfig) -> None:
+    """Refuse settings that the method would not look at."""
+    if config.teacher is not None and config.method != 'kd':
+        raise UsageError(f'teacher is given, and the method {config.method} has none; kd has')
+    if config.method in ('kd', 'early_fusion_zero_filled') and (
+        config.start_from is not None or config.frozen
+    ):
+        raise UsageError(
+            f'start_from and frozen are of the methods crodino and independent; the method is '
+            f'{config.method}'
+        )
+    if config.frozen and config.start_from is None:
+        raise UsageError(
+            'frozen names a network that would stay as it was initialised; give start_from, the '
+            'run folder it comes from'
+        )
 
 
 def nothing_joined(settings: LossConfig) -> LossConfig:

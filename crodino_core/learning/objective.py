@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import torch
 from torch import Tensor
 
-from crodino_core.learning import losses
+from crodino_core.learning import losses, processes
 from crodino_core.learning.config import LossConfig
 from crodino_core.learning.decoupled_augment import warp_features
 from crodino_core.learning.models.twin import Features, TwinNetwork
@@ -36,7 +37,7 @@ def twin_losses(
             )
         if settings.auxiliary:
             result[f'auxiliary_{m}'] = settings.auxiliary * _auxiliary(
-                twin, z, batch[f'{m}_label']
+                twin, z, batch[f'{m}_label'], settings.auxiliary_balance
             )
     if settings.contrastive:
         result['contrastive'] = settings.contrastive * _contrast(twin, features, batch, settings)
@@ -59,33 +60,43 @@ def _segmentation(
     modality: Modality,
     settings: LossConfig,
 ) -> dict[str, Tensor]:
-    """Cross entropy of the clean and of the mixed pass, decoded together."""
+    """Cross entropy of the clean pass and of the mixed one, decoded together."""
     own, label = features[modality], batch[f'{modality}_label']
     network = twin.network(modality)
     if not settings.mixup:
         logits = network.decode(own.invariant, own.specific, own.skip)
         return {f'segmentation_{modality}': losses.segmentation_loss(logits, label)}
+    again = _mixed_images(len(label), settings.mixup_every)
     other, valid = warp_features(
-        features[modality.other].invariant,
-        batch[f'{modality}_affine'],
-        batch[f'{modality.other}_affine'],
+        features[modality.other].invariant[again],
+        batch[f'{modality}_affine'][again],
+        batch[f'{modality.other}_affine'][again],
     )
-    mixed = losses.mix_invariant(own.invariant, other, valid, settings.mixing)
-    logits = network.decode_variants(torch.cat([own.invariant, mixed]), own.specific, own.skip)
-    clean_logits, mixed_logits = logits.chunk(2)
+    mixed = losses.mix_invariant(own.invariant[again], other, valid, settings.mixing)
+    logits = network.decode_variants(
+        torch.cat([own.invariant, mixed]), own.specific, own.skip, again
+    )
+    clean_logits, mixed_logits = logits[: len(label)], logits[len(label) :]
+    # A mixed image counts as much as a clean one.
+    images = processes.count() * len(label)
+    weight = settings.mixup * math.ceil(images / settings.mixup_every) / images
     return {
         f'segmentation_{modality}': losses.segmentation_loss(clean_logits, label),
-        f'mixup_{modality}': settings.mixup * losses.coarse_segmentation_loss(mixed_logits, label),
+        f'mixup_{modality}': weight * losses.coarse_segmentation_loss(mixed_logits, label[again]),
     }
 
 
-def _auxiliary(twin: TwinNetwork, z: Features, label: Tensor) -> Tensor:
+def _mixed_images(count: int, every: int) -> slice:
+    """Choose every n-th image of the whole batch, of which this process has `count`."""
+    first = processes.rank() * count
+    return slice(-first % every, None, every)
+
+
+def _auxiliary(twin: TwinNetwork, z: Features, label: Tensor, balance: float) -> Tensor:
     """Sum of the cross entropies of both halves through the shared decoder A."""
     logits = twin.auxiliary(torch.cat([z.invariant, z.specific]))
-    invariant, specific = logits.chunk(2)
-    return losses.coarse_segmentation_loss(invariant, label) + losses.coarse_segmentation_loss(
-        specific, label
-    )
+    halves = [losses.coarse_segmentation_loss(half, label, balance) for half in logits.chunk(2)]
+    return torch.stack(halves).sum()
 
 
 def _contrast(

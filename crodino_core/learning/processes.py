@@ -145,12 +145,15 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         """Normalise B x C x H x W; outside training by the running statistics."""
         if not (self.training and _together()):
             return super().forward(x)
-        pixels = count() * x.numel() // x.shape[1]
         wide = x.float()
-        centre = _Summed.apply(wide.mean((0, 2, 3))) / count()
+        # By pixels: a decoder has more images in a process that has more mixed ones.
+        own = torch.tensor([x.numel() // x.shape[1]], device=x.device, dtype=wide.dtype)
+        sums = _Summed.apply(torch.cat([wide.sum((0, 2, 3)), own]))
+        pixels = sums[-1]
+        centre = sums[:-1] / pixels
         centred = wide - centre[:, None, None]
-        variance = _Summed.apply(centred.square().mean((0, 2, 3))) / count()
-        self._remember(centre, variance * (pixels / max(1, pixels - 1)))
+        variance = _Summed.apply(centred.square().sum((0, 2, 3))) / pixels
+        self._remember(centre, variance * (pixels / (pixels - 1).clamp(min=1)))
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 

@@ -25,7 +25,7 @@ CONFIG_FILE = 'config.yaml'
 ENVIRONMENT_FILE = 'environment.yaml'
 PACKAGES = ('torch', 'torchvision', 'torchmetrics', 'numpy', 'opencv-python-headless')
 FREE_ON_RESUME = ('device', 'data.workers', 'validate_every')
-"""Settings that do not change the numbers of a run."""
+"""Settings that do not change how the weights move."""
 
 
 def begin(run: Path, config: TrainConfig) -> None:
@@ -41,6 +41,14 @@ def begin(run: Path, config: TrainConfig) -> None:
     write_whole({run / CONFIG_FILE: to_yaml(config), run / ENVIRONMENT_FILE: environment})
 
 
+def note_resumption(run: Path, step: int) -> None:
+    """Add to environment.yaml what the run goes on with from a step."""
+    path = run / ENVIRONMENT_FILE
+    content = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    content.setdefault('resumed', []).append({'step': step, **_environment()})
+    write_whole({path: yaml.safe_dump(content, sort_keys=False)})
+
+
 def check_same_config(run: Path, config: TrainConfig) -> None:
     """Refuse to resume a run under other settings: the result would be that of neither.
 
@@ -51,7 +59,13 @@ def check_same_config(run: Path, config: TrainConfig) -> None:
         return
     earlier = dict(_flatten(yaml.safe_load(path.read_text())))
     now = dict(_flatten(yaml.safe_load(to_yaml(config))))
-    for key in sorted(earlier.keys() & now.keys() - set(FREE_ON_RESUME)):
+    for key in sorted(earlier.keys() ^ now.keys()):
+        holder = 'this version has' if key in now else f'{path} has'
+        raise UsageError(
+            f'the run {run} was begun by another version: only {holder} the setting {key}; resume '
+            f'with the version of its {ENVIRONMENT_FILE} or start another run'
+        )
+    for key in sorted(earlier.keys() - set(FREE_ON_RESUME)):
         if earlier[key] != now[key]:
             raise UsageError(
                 f'{key} is {now[key]}, but the run {run} has {earlier[key]}; resume with its '
@@ -90,9 +104,15 @@ def _environment() -> dict[str, Any]:
 
 def _git_state() -> str:
     """Return the commit of the source, with `-dirty` when it was edited since."""
-    command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty']
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        # An installed package may lie in somebody's repository without being part of it.
+        _git('ls-files', '--error-unmatch', Path(__file__).name)
+        return _git('describe', '--always', '--dirty')
     except (OSError, subprocess.SubprocessError):
         return 'not under git'
+
+
+def _git(*arguments: str) -> str:
+    command = ['git', '-C', str(Path(__file__).parent), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return answer.stdout.strip()

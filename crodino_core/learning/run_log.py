@@ -57,12 +57,13 @@ class RunLog:
 
 
 def forget_rows_after(run: Path, step: int) -> None:
-    """Drop the rows of `metrics.csv` that a resumed run will write again."""
+    """Drop the rows of `metrics.csv` that a resumed run will write again, or that were cut off."""
     path = run / METRICS_FILE
     if not path.is_file():
         return
     with path.open(newline='') as stream:
         rows = [row for row in csv.reader(stream) if row]
+    whole = [row for row in rows if len(row) == len(rows[0])]
     kept = io.StringIO(newline='')
-    csv.writer(kept).writerows(row for row in rows if row[0] == 'step' or int(row[0]) <= step)
+    csv.writer(kept).writerows(row for row in whole if row[0] == 'step' or int(row[0]) <= step)
     write_whole({path: kept.getvalue()})

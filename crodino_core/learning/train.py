@@ -9,7 +9,7 @@ import torch
 from crodino_core.errors import UsageError
 from crodino_core.learning import checkpoint, processes, run_folder
 from crodino_core.learning.allocator import keep_freed_memory
-from crodino_core.learning.config import TrainConfig
+from crodino_core.learning.config import FolderSource, TrainConfig
 from crodino_core.learning.data.samples import load_source, training_batches
 from crodino_core.learning.run_log import forget_rows_after
 from crodino_core.learning.trainer import Trainer
@@ -46,6 +46,11 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
             f'{processes.count()} processes cannot have equal shares; a multiple was expected'
         )
     labels = RgbdFolder(config.data.validation.path).labels
+    # Before anything is written: a split that is not there is found within seconds.
+    for source in config.data.sources:
+        if isinstance(source, FolderSource):
+            RgbdFolder(source.path).names(source.split)
+    validation = load_source(config.data.validation, labels, config.data.input_size)
     if resume:
         state = checkpoint.load(run / checkpoint.LAST)
         run_folder.check_same_config(run, config)
@@ -58,10 +63,10 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
         torch.manual_seed(config.seed + SEED_STRIDE * processes.rank())
     if resume:
         trainer.load_state(state)
-        if processes.is_first():
+        if processes.is_first() and trainer.step < config.optimiser.steps:
             forget_rows_after(run, trainer.step)
+            run_folder.note_resumption(run, trainer.step)
     batches = training_batches(config, labels, trainer.step)
-    validation = load_source(config.data.validation, labels, config.data.input_size)
     # Adam's second moments of weights that hardly move are denormal, and slow, on a CPU.
     torch.set_flush_denormal(True)
     try:

@@ -139,6 +139,9 @@ class Trainer:
         :param losses: means since the last validation.
         :return: mIoU by network, percent.
         """
+        for name, value in self.average.state_dict().items():
+            if not value.isfinite().all():
+                self._stop({f'the weight {name}': value[~value.isfinite()][0]})
         size = self.config.data.input_size
         parts = self.method.parts(self.average)
         matrices = {}
@@ -189,7 +192,11 @@ class Trainer:
         run_pictures.draw_predictions(self.run, shown, masks, self.labels)
 
     def _precision(self) -> torch.autocast:
-        """Compute as configured; what is validated is what will be deployed."""
+        """Compute as configured.
+
+        What is validated is what an engine of that precision computes, but for depth in metres,
+        which such an engine rounds first, as `train_step` does.
+        """
         return torch.autocast(
             self.device.type,
             torch.bfloat16,

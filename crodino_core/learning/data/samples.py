@@ -17,6 +17,7 @@ from crodino_core.learning.config import FolderSource, ScenesSource, TrainConfig
 from crodino_core.learning.data.check import unlabelled_split
 from crodino_core.learning.data.scenes import CLASS_NAMES, Camera, Scene
 from crodino_core.learning.decoupled_augment import DecoupledAugment
+from crodino_core.learning.photometric import DepthPipeline, RgbPipeline
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
 
@@ -75,7 +76,11 @@ def training_batches(
     :raises CrodinoError: a source cannot be read or has other classes than `labels`.
     """
     augment = DecoupledAugment(
-        config.data.input_size, config.data.view_size, config.geometry, config.photometric
+        config.data.input_size,
+        config.data.view_size,
+        config.geometry,
+        RgbPipeline(config.photometric),
+        DepthPipeline(config.photometric),
     )
     sources = config.data.sources
     size = config.optimiser.batch_size

@@ -46,25 +46,30 @@ class DeepLabV3PlusDecoder(nn.Module):
         )
         return self.classify(self.fuse(torch.cat([context, self.skip(skip)], 1)))
 
-    def decode_variants(self, variants: Tensor, common: Tensor, skip: Tensor) -> Tensor:
+    def decode_variants(
+        self, variants: Tensor, common: Tensor, skip: Tensor, again: slice
+    ) -> Tensor:
         """Decode several variants of the first channels that have all the rest in common.
 
         The same as `forward` on features whose `common` part and skip are repeated, but for
-        rounding; what is in common goes through the linear layers once.
+        rounding and the skip's batch norm, which sees every image once; what is in common goes
+        through the linear layers once.
 
-        :param variants: nB x C1 x H/16 x W/16, n variants one after the other.
+        :param variants: n x C1 x H/16 x W/16: one of each of the B images, then a second one of
+            the images `again`.
         :param common: B x C2 x H/16 x W/16, the last channels of every variant's features.
         :param skip: B x skip_channels x H/4 x W/4.
-        :return: logits nB x K x H/4 x W/4.
+        :param again: the images of the further variants.
+        :return: logits n x K x H/4 x W/4.
         """
         context = functional.interpolate(
-            self.aspp.forward_variants(variants, common),
+            self.aspp.forward_variants(variants, common, again),
             skip.shape[-2:],
             mode='bilinear',
             align_corners=False,
         )
         first, second = self.fuse
-        return self.classify(second(_convolve_variants(first, context, self.skip(skip))))
+        return self.classify(second(_convolve_variants(first, context, self.skip(skip), again)))
 
 
 class ASPP(nn.Module):
@@ -92,16 +97,15 @@ class ASPP(nn.Module):
         """Map B x C x h x w to B x channels x h x w."""
         return self._project([branch(x) for branch in self.branches], self.pool(x))
 
-    def forward_variants(self, variants: Tensor, common: Tensor) -> Tensor:
-        """Map nB x C1 x h x w and B x C2 x h x w to nB x channels x h x w.
+    def forward_variants(self, variants: Tensor, common: Tensor, again: slice) -> Tensor:
+        """Map n x C1 x h x w and B x C2 x h x w to n x channels x h x w.
 
         See `DeepLabV3PlusDecoder.decode_variants`.
         """
-        mean = common.mean((2, 3), keepdim=True).repeat(len(variants) // len(common), 1, 1, 1)
+        mean = _with_again(common.mean((2, 3), keepdim=True), again)
         pooled = self.pool(torch.cat([variants.mean((2, 3), keepdim=True), mean], 1))
-        return self._project(
-            [_convolve_variants(branch, variants, common) for branch in self.branches], pooled
-        )
+        branches = [_convolve_variants(each, variants, common, again) for each in self.branches]
+        return self._project(branches, pooled)
 
     def _project(self, branches: list[Tensor], pooled: Tensor) -> Tensor:
         everywhere = pooled.expand(-1, -1, *branches[0].shape[-2:])
@@ -139,8 +143,10 @@ def _convolution(
     return nn.Sequential(*convolutions, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
-def _convolve_variants(layers: nn.Sequential, variants: Tensor, common: Tensor) -> Tensor:
-    """Return `layers(cat([variants, common repeated], 1))` of a `_convolution`.
+def _convolve_variants(
+    layers: nn.Sequential, variants: Tensor, common: Tensor, again: slice
+) -> Tensor:
+    """Return `layers(cat([variants, _with_again(common)], 1))` of a `_convolution`.
 
     A convolution of two groups of channels is the sum of the convolutions of each, so that
     `common` is convolved once for all variants.
@@ -148,9 +154,12 @@ def _convolve_variants(layers: nn.Sequential, variants: Tensor, common: Tensor) 
     *convolutions, norm, activation = layers
     of_variants = _convolve_part(convolutions, variants, first=0)
     of_common = _convolve_part(convolutions, common, first=variants.shape[1])
-    count = len(variants) // len(common)
     # Not a sum that broadcasts: its gradient is reduced over planes, which takes longer.
-    return activation(norm(of_variants + torch.cat([of_common] * count)))
+    return activation(norm(of_variants + _with_again(of_common, again)))
+
+
+def _with_again(common: Tensor, again: slice) -> Tensor:
+    return torch.cat([common, common[again]])
 
 
 def _convolve_part(convolutions: Sequence[nn.Module], part: Tensor, first: int) -> Tensor:

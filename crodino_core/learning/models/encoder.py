@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from urllib.error import URLError
 
@@ -105,9 +104,11 @@ def _classifier(backbone: str, weights: str | None) -> nn.Module:
         )
     try:
         model.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
-    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch raises many kinds for what is no checkpoint
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CrodinoError(
-            f'{path} does not hold weights of torchvision {backbone}: {str(error)[:200]}'
+            f'{path} does not hold weights of torchvision {backbone}: {reason[:200]}; give a '
+            'state dict of that model, or imagenet to download it'
         ) from error
     return model
 

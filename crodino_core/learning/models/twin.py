@@ -107,9 +107,11 @@ class ModalityNetwork(nn.Module):
         """Return the logits Dec_m(cat(Z_inv, Z_spe)), B x K x H/4 x W/4."""
         return self.decoder(torch.cat([invariant, specific], 1), skip)
 
-    def decode_variants(self, invariants: Tensor, specific: Tensor, skip: Tensor) -> Tensor:
-        """Decode n variants of Z_inv, nB x C x h x w, with one Z_spe and one skip (B each)."""
-        return self.decoder.decode_variants(invariants, specific, skip)
+    def decode_variants(
+        self, invariants: Tensor, specific: Tensor, skip: Tensor, again: slice
+    ) -> Tensor:
+        """Decode Z_inv of B images and a variant of those `again`, with one Z_spe and skip."""
+        return self.decoder.decode_variants(invariants, specific, skip, again)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits B x K x H/4 x W/4 of one image batch, see `encode`."""
