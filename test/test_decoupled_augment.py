@@ -23,8 +23,9 @@ from crodino_core.learning.decoupled_augment import (
 from crodino_core.learning.photometric import (
     DepthPipeline,
     PhotometricSettings,
+    Pipeline,
     RgbPipeline,
-    torchvision_pipeline,
+    TorchvisionPipeline,
 )
 
 IMAGE_SIZE, INPUT_SIZE, VIEW_SIZE = (120, 160), (90, 120), (64, 96)
@@ -198,7 +199,7 @@ def test_pipelines_of_ones_own_change_the_views_and_not_the_labels() -> None:
         INPUT_SIZE,
         VIEW_SIZE,
         settings,
-        rgb=torchvision_pipeline(v2.RandomInvert(p=1.0)),
+        rgb=TorchvisionPipeline(v2.RandomInvert(p=1.0)),
         depth=lambda image, rng: image * 2,
     )(*smooth_image(), np.random.default_rng(1))
 
@@ -207,10 +208,12 @@ def test_pipelines_of_ones_own_change_the_views_and_not_the_labels() -> None:
     assert torch.equal(rgb.label, plain[0].label) and torch.equal(depth.label, plain[1].label)
 
 
-def test_a_torchvision_transform_depends_on_the_samples_generator_alone() -> None:
-    pipeline = torchvision_pipeline(v2.Compose([v2.ColorJitter(0.5, 0.5), v2.GaussianBlur(5)]))
+def test_a_torchvision_transform_depends_on_the_samples_generator_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, 'manual_seed_all', lambda seed: pytest.fail('a GPU is seeded'))
+    pipeline = TorchvisionPipeline(v2.Compose([v2.ColorJitter(0.5, 0.5), v2.GaussianBlur(5)]))
     image = torch.rand(3, 16, 24)
-    torch.manual_seed(7)
     before = torch.get_rng_state()
     first, again, other = (pipeline(image, np.random.default_rng(seed)) for seed in (5, 5, 6))
 
@@ -219,10 +222,19 @@ def test_a_torchvision_transform_depends_on_the_samples_generator_alone() -> Non
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_transform_that_changes_the_size_is_refused() -> None:
-    pipeline = torchvision_pipeline(v2.Resize((8, 8)))
-    with pytest.raises(UsageError, match=r'\[3, 8, 8\] of a view that is '):
-        pipeline(torch.rand(3, 16, 24), np.random.default_rng(0))
+@pytest.mark.parametrize(
+    ('pipeline', 'found'),
+    [
+        (TorchvisionPipeline(v2.Resize((8, 8))), r'torch.float32 \[3, 8, 8\]'),
+        (TorchvisionPipeline(v2.ToPILImage()), 'Image'),
+        (v2.ColorJitter(0.4), 'tuple'),
+        (lambda image, rng: image.double(), r'torch.float64 \[3, 64, 96\]'),
+    ],
+)
+def test_a_pipeline_that_returns_something_else_is_refused(pipeline: Pipeline, found: str) -> None:
+    augment = DecoupledAugment(INPUT_SIZE, VIEW_SIZE, rgb=pipeline)
+    with pytest.raises(UsageError, match=rf'made {found} of a view that is'):
+        augment(*smooth_image(), np.random.default_rng(0))
 
 
 def test_the_source_images_are_not_written_to() -> None:

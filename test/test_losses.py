@@ -205,10 +205,13 @@ def test_contrast_keeps_its_precision_under_mixed_precision() -> None:
 # --- the objective
 
 
+ARCHITECTURE = Architecture(3, 'mobilenet_v3_small', split_channels=8, decoder_channels=8)
+
+
 @pytest.fixture(scope='module')
 def twin() -> TwinNetwork:
     torch.manual_seed(0)
-    return TwinNetwork(Architecture(3, 'mobilenet_v3_small', split_channels=8, decoder_channels=8))
+    return TwinNetwork(ARCHITECTURE)
 
 
 def make_batch(label_value: int | None = None) -> dict[str, torch.Tensor]:
@@ -263,6 +266,15 @@ def test_each_mixed_pass_trains_the_other_modalitys_encoder(twin: TwinNetwork) -
     assert gradient is not None and gradient.any()
 
 
+def test_auxiliary_decoders_of_ones_own_join_nothing() -> None:
+    twin = TwinNetwork(ARCHITECTURE, shared_auxiliary=False)
+
+    twin_losses(twin, make_batch(), LossConfig())['auxiliary_depth'].backward()
+
+    assert all(p.grad is None for p in twin.auxiliary.parameters())
+    assert all(p.grad is not None for p in twin.auxiliary_of(Modality.DEPTH).parameters())
+
+
 @pytest.mark.parametrize(('every', 'mixed'), [(1, [True, True]), (2, [True, False])])
 def test_every_nth_image_is_mixed(twin: TwinNetwork, every: int, mixed: list[bool]) -> None:
     twin.eval()  # so that no batch norm joins the images
@@ -278,6 +290,7 @@ def test_every_nth_image_is_mixed(twin: TwinNetwork, every: int, mixed: list[boo
 def test_a_process_none_of_whose_images_is_mixed_has_no_mixup_loss(
     twin: TwinNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    twin.train()
     monkeypatch.setattr(processes, 'rank', lambda: 1)  # images 2 and 3 of every fourth
     found = twin_losses(twin, make_batch(), LossConfig(mixup_every=4))
     sum(found.values(), torch.zeros(())).backward()

@@ -93,12 +93,20 @@ def test_two_processes_of_which_one_has_no_mixed_image_have_the_losses_of_one(
     assert both == pytest.approx(one, rel=1e-4, abs=1e-5)
 
 
-def test_two_processes_arrive_at_the_weights_of_one(alone: Path, together: Path) -> None:
-    one, both = (checkpoint.load(run / 'last.pt')['twin'] for run in (alone, together))
+def test_two_processes_have_the_gradients_and_batch_norms_of_one(
+    alone: Path, together: Path
+) -> None:
+    one, both = (checkpoint.load(run / 'last.pt') for run in (alone, together))
 
-    assert one.keys() == both.keys()
-    for name, value in one.items():
-        assert torch.allclose(value.float(), both[name].float(), rtol=1e-2, atol=5e-5), name
+    # Adam's means of the gradients: weights move too little for a mistake to be seen in them.
+    means, others = (
+        torch.cat([state['exp_avg'].flatten() for state in each['optimiser']['state'].values()])
+        for each in (one, both)
+    )
+    assert (means - others).norm() < 0.1 * means.norm()
+    assert one['twin'].keys() == both['twin'].keys()
+    for name in [name for name in one['twin'] if 'running' in name]:
+        assert torch.allclose(one['twin'][name], both['twin'][name], rtol=1e-2, atol=1e-4), name
 
 
 def test_one_of_the_processes_writes_the_folder(alone: Path, together: Path) -> None:

@@ -58,7 +58,7 @@ def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
         ('photometric.blur=2', 'photometric.blur: .* less than or equal to 1'),
         ('optimiser.steps=many', 'optimiser.steps: .*integer.*many'),
         ('loss.contrast=pixel', "loss.contrast: .*'prototype' or 'global'.*pixel"),
-        ('data.path=x', 'unknown key data.path; did you mean data.validation.path?'),
+        ('data.path=x', 'unknown key data.path; did you mean data.sources.N.path?'),
         ('data.sources=[]', 'data.sources: .*at least 1 item'),
         (
             'model.depth_range=[10, 0.1]',
@@ -67,6 +67,8 @@ def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
         ('geometry.min_scale=3', r'geometry: .*min_scale is 3\.0, more than max_scale'),
         ('geometry.max_scale=.inf', 'geometry.max_scale: .*finite'),
         ('optimiser.learning_rate=.inf', 'optimiser.learning_rate: .*finite'),
+        ('optimiser.lr=1', 'unknown key optimiser.lr$'),
+        ('seed=99999999999999999999999', 'seed: .*less than'),
         ('seed=-1', 'seed: .*greater than or equal to 0'),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -103,6 +104,8 @@ class LossConfig:
     auxiliary: Weight = 0.5
     auxiliary_balance: Share = 0.75
     """A class of n pixels counts as n^(1 - balance) in the auxiliary loss; 0: as in SIBLING."""
+    auxiliary_shared: bool = True
+    """One auxiliary decoder for both modalities; false: one each, which joins nothing."""
     mixup: Weight = 1.0
     mixing: Share = 0.35
     """Lambda of Eq 3."""
@@ -154,6 +157,21 @@ class TrainConfig:
     photometric: PhotometricSettings = field(default_factory=PhotometricSettings)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+
+SECTIONS: dict[str, Any] = {
+    'data.validation': FolderSource,
+    'data.sources.N.folder': FolderSource,
+    'data.sources.N.scenes': ScenesSource,
+    'photometric': PhotometricSettings,
+    'geometry': GeometrySettings,
+    'model': ModelConfig,
+    'data': DataConfig,
+    'loss': LossConfig,
+    'optimiser': OptimiserConfig,
+    '': TrainConfig,
+}
+"""Where each kind of settings stands; of two keys of one name the later one is suggested."""
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
@@ -212,13 +230,13 @@ def _explain(error: Any) -> str:
 
 def _nearest(where: str) -> str | None:
     """Return the known key that is most like an unknown one: of its section, else of another."""
-    section, _, key = where.rpartition('.')
-    if section.startswith('data.sources'):
-        section = 'data.sources.N'
-    for candidates in (_keys({section: SECTIONS.get(section)}), _keys(SECTIONS)):
-        near = difflib.get_close_matches(key, sorted(candidates), n=1)
+    section, _, key = re.sub(r'^data\.sources\.\d+', 'data.sources.N', where).rpartition('.')
+    own = _keys({section: SECTIONS.get(section)})
+    # Of other sections only what is hardly to be mistaken: `lr` is not much like `blur`.
+    for candidates, cutoff in ((own, 0.6), (_keys(SECTIONS), 0.75)):
+        near = difflib.get_close_matches(key, sorted(candidates), n=1, cutoff=cutoff)
         if near:
-            return candidates[near[0]]
+            return re.sub(r'\.(folder|scenes)\.', '.', candidates[near[0]])
     return None
 
 
@@ -230,17 +248,3 @@ def _keys(sections: Mapping[str, Any]) -> dict[str, str]:
         if kind is not None
         for item in dataclasses.fields(kind)
     }
-
-
-SECTIONS: dict[str, Any] = {
-    'data.validation': FolderSource,
-    'data.sources.N': ScenesSource,
-    'photometric': PhotometricSettings,
-    'geometry': GeometrySettings,
-    'model': ModelConfig,
-    'data': DataConfig,
-    'loss': LossConfig,
-    'optimiser': OptimiserConfig,
-    '': TrainConfig,
-}
-"""Where each kind of settings stands; of two keys of one name the later one is suggested."""

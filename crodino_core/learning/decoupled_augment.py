@@ -7,7 +7,7 @@ of the other. Usable alone by anyone with an aligned pair of images:
     augment = DecoupledAugment(
         (288, 384),
         (192, 256),
-        rgb=torchvision_pipeline(v2.Compose([v2.ColorJitter(0.4), v2.GaussianBlur(5)])),
+        rgb=TorchvisionPipeline(v2.Compose([v2.ColorJitter(0.4), v2.GaussianBlur(5)])),
         depth=lambda image, rng: image * float(rng.uniform(0.9, 1.1)),
     )
     rgb_view, depth_view = augment(rgb, depth, label, np.random.default_rng(0))
@@ -28,6 +28,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 from torch.nn import functional
 
+from crodino_core.errors import UsageError
 from crodino_core.labels import UNLABELLED
 from crodino_core.learning.photometric import (
     DepthPipeline,
@@ -92,7 +93,7 @@ class DecoupledAugment:
         :param input_size: height and width at which the network sees a whole image.
         :param view_size: height and width of a view.
         :param rgb: changes the colours of a view, float32 [3, h, w] in 0..1; one of torchvision's
-            transforms by `torchvision_pipeline`. None: that of the default settings.
+            transforms by `TorchvisionPipeline`. None: that of the default settings.
         :param depth: changes a depth view, float32 [1, h, w] in metres with 0 for invalid.
         """
         self.input_size = input_size
@@ -162,7 +163,7 @@ class DecoupledAugment:
         warped = self._warp(rgb, affine, cv2.INTER_LINEAR, 0)
         # In planes: torchvision's transforms take three times as long on OpenCV's order.
         image = torch.from_numpy(warped).permute(2, 0, 1).contiguous().float() / 255
-        return self._view(self.rgb(image, rng), label, affine)
+        return self._view(_changed(self.rgb, image, rng), label, affine)
 
     def _depth_view(
         self, depth: np.ndarray, label: np.ndarray, affine: np.ndarray, rng: np.random.Generator
@@ -170,7 +171,7 @@ class DecoupledAugment:
         # Nearest neighbour: the mean of a chair's and a wall's depth is no surface at all.
         warped = self._warp(depth, affine, cv2.INTER_NEAREST, 0)
         image = torch.from_numpy(warped)[None]
-        return self._view(self.depth(image, rng), label, affine)
+        return self._view(_changed(self.depth, image, rng), label, affine)
 
     def _view(self, image: Tensor, label: np.ndarray, affine: np.ndarray) -> View:
         warped = self._warp(label, affine, cv2.INTER_NEAREST, UNLABELLED)
@@ -195,6 +196,24 @@ class DecoupledAugment:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(fill, fill, fill),
         )
+
+
+def _changed(pipeline: Pipeline, image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return what a pipeline makes of a view.
+
+    :raises UsageError: it is of another kind, shape or type.
+    """
+    changed = pipeline(image, rng)
+    found = type(changed).__name__
+    if isinstance(changed, Tensor):
+        if changed.shape == image.shape and changed.dtype == image.dtype:
+            return changed
+        found = f'{changed.dtype} {list(changed.shape)}'
+    raise UsageError(
+        f'the pipeline {pipeline} made {found} of a view that is {image.dtype} '
+        f'{list(image.shape)}; a tensor like it was expected (a transform of torchvision needs '
+        'TorchvisionPipeline)'
+    )
 
 
 def warp_features(

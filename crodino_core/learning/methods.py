@@ -119,8 +119,8 @@ class Twin:
         self.frozen = frozenset(frozen)
 
     def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
-        """Make both networks and the auxiliary decoder."""
-        twin = TwinNetwork(architecture, weights)
+        """Make both networks and what decodes their halves."""
+        twin = TwinNetwork(architecture, weights, self.settings.auxiliary_shared)
         for m in Modality:
             if self.start_from is not None:
                 path = self.start_from / checkpoint.best_name(m)
@@ -206,7 +206,7 @@ class Objective(nn.Module):
 
 
 def _joins(settings: LossConfig) -> bool:
-    """Whether a loss has a gradient in both networks; orthogonality is of one alone."""
+    """Whether a loss has a gradient in both networks, or in auxiliary decoders beside them."""
     return bool(settings.contrastive or settings.auxiliary or settings.mixup)
 
 

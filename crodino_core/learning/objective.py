@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crodino_core.learning import losses, processes
 from crodino_core.learning.config import LossConfig
@@ -37,7 +37,7 @@ def twin_losses(
             )
         if settings.auxiliary:
             result[f'auxiliary_{m}'] = settings.auxiliary * _auxiliary(
-                twin, z, batch[f'{m}_label'], settings.auxiliary_balance
+                twin.auxiliary_of(m), z, batch[f'{m}_label'], settings.auxiliary_balance
             )
     if settings.contrastive:
         result['contrastive'] = settings.contrastive * _contrast(twin, features, batch, settings)
@@ -92,11 +92,10 @@ def _mixed_images(count: int, every: int) -> slice:
     return slice(-first % every, None, every)
 
 
-def _auxiliary(twin: TwinNetwork, z: Features, label: Tensor, balance: float) -> Tensor:
-    """Sum of the cross entropies of both halves through the shared decoder A."""
-    logits = twin.auxiliary(torch.cat([z.invariant, z.specific]))
-    halves = [losses.coarse_segmentation_loss(half, label, balance) for half in logits.chunk(2)]
-    return torch.stack(halves).sum()
+def _auxiliary(decoder: nn.Module, z: Features, label: Tensor, balance: float) -> Tensor:
+    """Sum of the cross entropies of both halves through the decoder A."""
+    logits = decoder(torch.cat([z.invariant, z.specific]))
+    return 2 * losses.coarse_segmentation_loss(logits, torch.cat([label, label]), balance)
 
 
 def _contrast(

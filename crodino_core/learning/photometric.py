@@ -13,7 +13,6 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as image_transforms
 
-from crodino_core.errors import UsageError
 from crodino_core.learning.data.scenes import simulate_depth_sensor
 from crodino_core.learning.setting_types import STRICT, Share, Strength
 
@@ -92,24 +91,21 @@ class DepthPipeline:
         return torch.from_numpy(depth.astype(np.float32))[None]
 
 
-def torchvision_pipeline(transform: Callable[[Tensor], Tensor]) -> Pipeline:
-    """Make a pipeline of a transform of `torchvision.transforms.v2`, such as a `Compose`.
+@dataclass(frozen=True)
+class TorchvisionPipeline:
+    """A transform of `torchvision.transforms.v2` for colours, such as a `Compose`.
 
-    It draws from torch's generator, which is given a seed of the sample's for the time.
-
-    :param transform: changes values alone; where a view lies is up to `GeometrySettings`, whose
-        affine would not know of anything else.
+    Not for depth: most transforms take values to be 0..1, and blur what is invalid into surfaces.
+    It draws from torch's generator, which is given a seed of the sample's for the time. Where a
+    view lies is up to `GeometrySettings`, whose affine would not know of anything else.
     """
 
-    def change(image: Tensor, rng: np.random.Generator) -> Tensor:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**63)))
-            changed = transform(tv_tensors.Image(image)).as_subclass(Tensor)
-        if changed.shape != image.shape or changed.dtype != image.dtype:
-            raise UsageError(
-                f'the transform made {changed.dtype} {list(changed.shape)} of a view that is '
-                f'{image.dtype} {list(image.shape)}; one that keeps both was expected'
-            )
-        return changed
+    transform: Callable[[Tensor], Tensor]
 
-    return change
+    def __call__(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        """Change a colour image, float32 [3, h, w] in 0..1."""
+        with torch.random.fork_rng(devices=[]):
+            # Of the CPU alone: `torch.manual_seed` would set those of the GPUs, too.
+            torch.default_generator.manual_seed(int(rng.integers(2**63)))
+            changed = self.transform(tv_tensors.Image(image))
+        return changed.as_subclass(Tensor) if isinstance(changed, Tensor) else changed

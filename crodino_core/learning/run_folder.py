@@ -44,8 +44,11 @@ def begin(run: Path, config: TrainConfig) -> None:
 def note_resumption(run: Path, step: int) -> None:
     """Add to environment.yaml what the run goes on with from a step."""
     path = run / ENVIRONMENT_FILE
-    content = yaml.safe_load(path.read_text()) if path.is_file() else {}
-    content.setdefault('resumed', []).append({'step': step, **_environment()})
+    try:
+        content = dict(yaml.safe_load(path.read_text()))
+    except (OSError, TypeError, ValueError, yaml.YAMLError):
+        content = {}  # it is there to be read by people, and shall not keep a run from going on
+    content['resumed'] = [*(content.get('resumed') or []), {'step': step, **_environment()}]
     write_whole({path: yaml.safe_dump(content, sort_keys=False)})
 
 

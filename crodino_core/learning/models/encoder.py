@@ -105,10 +105,10 @@ def _classifier(backbone: str, weights: str | None) -> nn.Module:
     try:
         model.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
     except Exception as error:  # torch raises many kinds for what is no checkpoint
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = ' '.join(str(error).split())[:200] or type(error).__name__
         raise CrodinoError(
-            f'{path} does not hold weights of torchvision {backbone}: {reason[:200]}; give a '
-            'state dict of that model, or imagenet to download it'
+            f'{path} does not hold weights of torchvision {backbone}: {reason}; give a state '
+            'dict of that model, or imagenet to download it'
         ) from error
     return model
 

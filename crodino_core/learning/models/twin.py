@@ -122,21 +122,39 @@ class ModalityNetwork(nn.Module):
 class TwinNetwork(nn.Module):
     """Both modalities' networks and the auxiliary decoder they share while training."""
 
-    def __init__(self, architecture: Architecture, weights: str | None = None) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: str | None = None,
+        shared_auxiliary: bool = True,
+    ) -> None:
+        """Build the networks.
+
+        :param weights: initial weights of the encoders, see `Encoder`.
+        :param shared_auxiliary: False gives depth an auxiliary decoder of its own (the ablation).
+        """
         super().__init__()
         self.architecture = architecture
         self.networks = nn.ModuleDict(
             {str(m): ModalityNetwork(m, architecture, weights) for m in Modality}
         )
-        self.auxiliary = AuxiliaryDecoder(
-            self.network(Modality.RGB).split.channels, architecture.classes
-        )
+        channels = self.network(Modality.RGB).split.channels
+        self.auxiliary = AuxiliaryDecoder(channels, architecture.classes)
+        self.depth_auxiliary: AuxiliaryDecoder | None = None
+        if not shared_auxiliary:
+            self.depth_auxiliary = AuxiliaryDecoder(channels, architecture.classes)
 
     def network(self, modality: Modality) -> ModalityNetwork:
         """Return the network of one modality."""
         network = self.networks[str(modality)]
         assert isinstance(network, ModalityNetwork)
         return network
+
+    def auxiliary_of(self, modality: Modality) -> AuxiliaryDecoder:
+        """Return the auxiliary decoder of one modality, which may be the other one's, too."""
+        if modality is Modality.DEPTH and self.depth_auxiliary is not None:
+            return self.depth_auxiliary
+        return self.auxiliary
 
 
 def _projection(in_channels: int, channels: int) -> nn.Sequential:
