@@ -6,23 +6,29 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from training_tables import FUSION
+from training_tables import BALANCED, FUSION
 
 from crodino_core.learning.config import TrainConfig, load_config
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config' / 'train' / 'indoor.yaml'
 
-MAIN: dict[str, list[str]] = {'independent': ['method=independent'], 'crodino': []}
+ALL_MIXED = ['loss.mixup_every=1', 'loss.auxiliary=0.2', 'loss.auxiliary_balance=0']
+"""The twin without what was added here, see `BALANCED`."""
+
+MAIN: dict[str, list[str]] = {'independent': ['method=independent'], 'crodino': ALL_MIXED}
 ABLATIONS: dict[str, list[str]] = {
-    'contrast 0.5': ['loss.contrastive=0.5'],
-    'without contrast': ['loss.contrastive=0'],
-    'without mixup': ['loss.mixup=0'],
-    'without auxiliary': ['loss.auxiliary=0'],
-    'without orthogonality': ['loss.orthogonality=0'],
-    'coupled augmentation': ['geometry.kind=coupled'],
-    'lambda 0.05': ['loss.mixing=0.05'],
-    'lambda 0.2': ['loss.mixing=0.2'],
-    'lambda 0.5': ['loss.mixing=0.5'],
+    BALANCED: [],
+    'auxiliary alone': ['loss.mixup=0', 'loss.contrastive=0', 'loss.auxiliary_shared=false'],
+    'half mixed': [*ALL_MIXED, 'loss.mixup_every=2'],
+    'contrast 0.5': [*ALL_MIXED, 'loss.contrastive=0.5'],
+    'without contrast': [*ALL_MIXED, 'loss.contrastive=0'],
+    'without mixup': [*ALL_MIXED, 'loss.mixup=0'],
+    'without auxiliary': [*ALL_MIXED, 'loss.auxiliary=0'],
+    'without orthogonality': [*ALL_MIXED, 'loss.orthogonality=0'],
+    'coupled augmentation': [*ALL_MIXED, 'geometry.kind=coupled'],
+    'lambda 0.05': [*ALL_MIXED, 'loss.mixing=0.05'],
+    'lambda 0.2': [*ALL_MIXED, 'loss.mixing=0.2'],
+    'lambda 0.5': [*ALL_MIXED, 'loss.mixing=0.5'],
 }
 BASELINES: dict[str, list[str]] = {
     FUSION: [f'method={FUSION}', 'geometry.kind=coupled'],

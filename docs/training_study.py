@@ -26,7 +26,7 @@ from training_gradients import encoder_gradients
 from training_rooms import write_rooms
 from training_scores import CLEAN, SETS, load_networks, score, score_damaged
 from training_scores import DAMAGED as DAMAGED_FIGURES
-from training_tables import FUSION, TWIN, Row, read_rows, write_page
+from training_tables import BALANCED, FUSION, TWIN, Row, read_rows, write_page
 
 from crodino_core.errors import CrodinoError
 from crodino_core.learning import checkpoint
@@ -73,11 +73,11 @@ def damage_arm(given: argparse.Namespace, arm: str, seed: int) -> Row:
 
 def measure_costs(given: argparse.Namespace) -> list[Row]:
     """Measure a step of every method in one run, as `crodino bench train` does."""
-    found = bench_training(configure(given, TWIN, 1), given.cost_rounds)
+    found = bench_training(configure(given, BALANCED, 1), given.cost_rounds)
     budget = {name: str(getattr(given, name)) for name in ('batch', 'view')}
     return [
         {
-            'step': name,
+            'step': BALANCED if name == TWIN else name,
             **budget,
             'seconds': f'{seconds:.4f}',
             'gflop': f'{found["gflop"][name]:.3f}',

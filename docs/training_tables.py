@@ -17,6 +17,8 @@ Row = dict[str, str]
 Rows = Sequence[Row]
 
 BASE, TWIN, FUSION, STUDENTS = 'independent', 'crodino', 'early_fusion_zero_filled', 'kd'
+BALANCED = 'balanced'
+"""The twin as it is by default; `TWIN` is it with every image mixed and nothing balanced."""
 PRESENT = {'full': frozenset(Modality)} | {str(m): frozenset({m}) for m in Modality}
 """EMM: which sensors a state has."""
 
@@ -81,7 +83,8 @@ def ablation_table(rows: Rows) -> str:
 def missing_table(rows: Rows) -> str:
     """EMM: both sensors, either alone, and the expected mIoU."""
     lines = []
-    for arm in (TWIN, BASE, FUSION):
+    shown = [arm for arm in (BALANCED, TWIN, BASE, FUSION) if arm in _arms(rows)]
+    for arm in shown:
         by_state = {state: values(rows, arm, f'test {state}') for state in PRESENT}
         seeds = [
             {PRESENT[state]: found[seed] for state, found in by_state.items()}
@@ -113,7 +116,7 @@ def cost_table(rows: Rows) -> str:
     """Seconds and FLOPs of a step of all networks, and their ratios to two networks alone."""
     costs = {row['step']: (float(row['seconds']), float(row['gflop'])) for row in rows}
     teacher, students = costs.pop('teacher'), costs.pop(STUDENTS)
-    shown = {f'`{BASE}`': costs[BASE], f'`{TWIN}`': costs[TWIN]}
+    shown = {f'`{each}`': costs[each] for each in (BASE, BALANCED)}
     shown['`kd`: its teacher'], shown['`kd`: both students'] = teacher, students
     shown['`kd` in all'] = (teacher[0] + students[0], teacher[1] + students[1])
     base = costs[BASE]
