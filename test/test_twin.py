@@ -250,6 +250,17 @@ def test_valid_depth_is_finite_and_marked_valid() -> None:
     assert (features[:, 2] == 1).all()
 
 
+def test_under_autocast_metres_are_rounded_as_an_engine_of_that_precision_does() -> None:
+    depth, read = torch.tensor([0.5013, 2.007, 7.77]).view(1, 1, 1, 3), DepthInput((0.1, 10.0))
+
+    with torch.autocast('cpu', torch.bfloat16):
+        rounded = read(depth)
+
+    assert rounded.dtype == torch.float32
+    assert torch.equal(rounded, read(depth.bfloat16().float()))
+    assert (rounded[:, 0] != read(depth)[:, 0]).all()
+
+
 def test_inverse_depth_is_linear_across_a_plane() -> None:
     columns = torch.linspace(-1, 1, 9)
     plane = 2.0 / (1 + 0.3 * columns)

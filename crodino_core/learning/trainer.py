@@ -88,9 +88,6 @@ class Trainer:
             for name, value in batch.items()
         }
         settings = self.config.optimiser
-        if settings.precision == 'bfloat16':
-            # Autocast begins at the first convolution, an engine in bfloat16 at the metres.
-            batch['depth'] = batch['depth'].bfloat16().float()
         with self._precision():
             losses = self.objective(batch)
         total = torch.stack(list(losses.values())).sum()
@@ -192,11 +189,7 @@ class Trainer:
         run_pictures.draw_predictions(self.run, shown, masks, self.labels)
 
     def _precision(self) -> torch.autocast:
-        """Compute as configured.
-
-        What is validated is what an engine of that precision computes, but for depth in metres,
-        which such an engine rounds first, as `train_step` does.
-        """
+        """Compute as configured; validation sees what an engine of that precision computes."""
         return torch.autocast(
             self.device.type,
             torch.bfloat16,

@@ -39,7 +39,13 @@ class DepthInput(nn.Module):
         self.near, self.far = depth_range
 
     def forward(self, depth: Tensor) -> Tensor:
-        """Map B x 1 x H x W metres to B x 3 x H x W; outside the range, 0 or NaN is invalid."""
+        """Map B x 1 x H x W metres to B x 3 x H x W; outside the range, 0 or NaN is invalid.
+
+        Under autocast the metres are rounded first: autocast begins at the first convolution, but
+        an engine of that precision at its input (docs/method.md).
+        """
+        if torch.is_autocast_enabled(depth.device.type):
+            depth = depth.to(torch.get_autocast_dtype(depth.device.type)).float()
         valid = (depth >= self.near) & (depth <= self.far)
         # A comparison with NaN is false, so NaN is replaced here too (REP-117).
         metres = torch.where(valid, depth, torch.full_like(depth, self.far))
