@@ -14,6 +14,7 @@ from crodino_core.evaluation.report_words import sentences
 from crodino_core.evaluation.scenario import FaultSpan, Moment, Scenario
 from crodino_core.modality import Modality
 from crodino_core.runtime.engines.engine import Prediction
+from crodino_core.runtime.quality import watch_for
 from crodino_core.runtime.segmenter import FailoverSegmenter
 from crodino_core.runtime.selector import FailoverSelector
 from crodino_ros.bags import BagRecording
@@ -28,6 +29,16 @@ class MistakenEngine(BandEngine):
         prediction = super().infer(image)
         upper = prediction.mask[: len(prediction.mask) // 2]
         upper[upper == 2] = 1
+        return prediction
+
+
+class WaryEngine(BandEngine):
+    """Is unsure of dark pictures, and returns what a mean of two networks needs."""
+
+    def infer(self, image: np.ndarray) -> Prediction:
+        prediction = super().infer(image)
+        if self.modality is RGB and image.max() < 100:
+            prediction.confidence[:] = 120
         return prediction
 
 
@@ -91,6 +102,30 @@ def test_a_damaged_picture_is_compared_with_the_undamaged_one(bag):
 def test_the_time_for_it_is_not_in_the_latency(bag):
     result, _ = run(bag, fault(RGB, 'drop', 0.95, 2.05))
     assert len({round(output.latency_ms, 6) for output in result.outputs}) == 1
+
+
+def test_what_is_served_does_not_depend_on_the_comparison(bag):
+    quality = {str(m): {'miou': 50.0, 'offset': -40.0, 'slope': 100.0} for m in Modality}
+    bundle = SimpleNamespace(
+        name='wary', depth_range=(0.1, 10.0), input_size=(48, 64), labels=LABELS, quality=quality
+    )
+
+    def served(labels):
+        engines = {m: WaryEngine(m, logits=True) for m in Modality}
+        result = replay(
+            BagRecording(bag),
+            FailoverSegmenter(bundle, policy='best', engines=engines),
+            FailoverSelector(policy='best', quality=watch_for(bundle, 'best')),
+            Scenario('mine', '', (fault(RGB, 'low_light', 0.3, 2.9, severity=4),)),
+            labels=labels,
+        )
+        return result.comparison, [(o.modality, o.fused) for o in result.outputs]
+
+    (compared, with_it), (not_compared, without) = served(LABELS), served(None)
+    assert compared.inferences > 10
+    assert not_compared is None
+    assert with_it == without
+    assert with_it[-5:] == [(DEPTH, False)] * 5
 
 
 def test_the_report_says_what_was_compared_and_what_it_cost(bag):

@@ -26,10 +26,9 @@ _KEPT_SELECTIONS = 32
 
 
 class MaskMaker(Protocol):
-    """What a `FailoverSegmenter` does with its networks."""
+    """What a `FailoverSegmenter` does with its networks, and its decisions do not learn of."""
 
-    def segment(self, selection: Selection) -> Segmentation: ...
-    def infer(self, frame: Frame) -> Prediction: ...
+    def predict(self, selection: Selection) -> Prediction: ...
 
 
 class CleanRun:
@@ -88,13 +87,7 @@ class CleanRun:
         """Make the mask of the clean run, unless it was the last one made."""
         if self._last is None or self._last[0] is not clean:
             began = self._clock()
-            # Not `segment` where one network is enough: it also learns of the masks' quality.
-            single = clean.other is None
-            make = self._segmenter
-            self._last = (
-                clean,
-                make.infer(clean.frame).mask if single else make.segment(clean).mask,
-            )
+            self._last = (clean, self._segmenter.predict(clean).mask)
             self._cost.seconds += self._clock() - began
             self._cost.inferences += 1
         return self._last[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -121,14 +121,8 @@ class FailoverSegmenter:
 
     def segment(self, selection: Selection) -> Segmentation:
         """Run the network, or the networks, that a selection needs."""
-        frame = selection.frame
-        if selection.void:
-            prediction = _void(frame.size)
-        elif selection.other is not None:
-            prediction = self._average(frame, selection.other)
-        else:
-            prediction = self._judged(frame)
-            self.compare(selection)
+        frame, prediction = selection.frame, self._run(selection, self._judged)
+        self.compare(selection)
         return Segmentation(
             mask=prediction.mask,
             confidence=prediction.confidence,
@@ -155,6 +149,10 @@ class FailoverSegmenter:
     def _segment_if(self, selection: Selection | None) -> Segmentation | None:
         return None if selection is None else self.segment(selection)
 
+    def predict(self, selection: Selection) -> Prediction:
+        """Make the mask of a selection that is not served: nothing is learned of it."""
+        return self._run(selection, self.infer)
+
     def infer(self, frame: Frame) -> Prediction:
         """Run the network of a frame's sensor, whatever its health."""
         image = frame.image
@@ -170,11 +168,19 @@ class FailoverSegmenter:
             quality.learn(frame.modality, signals, frame.arrival)
         return prediction
 
-    def _average(self, frame: Frame, other: Frame) -> Prediction:
+    def _run(self, selection: Selection, infer: Callable[[Frame], Prediction]) -> Prediction:
+        frame, other = selection.frame, selection.other
+        if selection.void:
+            return _void(frame.size)
+        return infer(frame) if other is None else self._average(frame, other, infer)
+
+    def _average(
+        self, frame: Frame, other: Frame, infer: Callable[[Frame], Prediction]
+    ) -> Prediction:
         """Mean of both networks' probabilities, at the size of `frame`."""
         probabilities = []
         for each in (frame, other):
-            logits = self._judged(each).logits
+            logits = infer(each).logits
             if logits is None:
                 raise CrodinoError(
                     'the policies average and best need engines that return logits; '
