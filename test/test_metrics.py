@@ -276,6 +276,12 @@ def test_the_gap_counts_when_masks_end_too_early():
     assert summary['max_gap_s'] == pytest.approx(1.5)
 
 
+def test_the_gap_counts_when_masks_begin_too_late():
+    summary = summarize(result([(t, RGB) for t in TENTHS[12:]]))
+    assert summary['max_gap_s'] == pytest.approx(1.2)
+    assert summary['max_gap_expected_s'] == pytest.approx(0.1)
+
+
 def test_an_empty_replay_has_figures_too():
     made = ReplayResult('bag', 0.0, None, '')
     complete(made)
@@ -334,8 +340,21 @@ def test_phases_add_up_to_the_whole():
     assert [phase['miou'] for phase in summary['miou_by_phase']] == [40.0, 100.0, None]
     assert [phase['served'] for phase in summary['miou_by_phase']] == ['rgb', 'depth', 'void']
     assert summary['miou_by_phase'][1]['faults'] == ['rgb drop']
-    assert summary['miou_by_modality'] == {'rgb': 40.0, 'depth': 100.0}
+    assert summary['miou_by_modality'] == {'rgb': 40.0, 'depth': 100.0, 'fused': None}
     assert summary['miou'] == pytest.approx((80 + 1000 / 12) / 2, abs=0.01)
+
+
+def test_means_of_both_sensors_are_nobody_s_own_masks():
+    made = ReplayResult('bag', 2.0, None, '')
+    alone, both = np.array([[8, 0, 0], [2, 0, 0]]), np.array([[10, 0, 0], [0, 10, 0]])
+    made.phases = [
+        Phase(0.0, 1.0, RGB, (), 5, 4, alone + both, fused=3, fused_confusion=both),
+        Phase(1.1, 1.9, DEPTH, (), 5, 5, both, fused=5, fused_confusion=both),
+    ]
+    complete(made)
+    summary = summarize(made)
+    assert summary['miou_by_modality'] == {'rgb': 40.0, 'depth': None, 'fused': 100.0}
+    assert [phase['fused'] for phase in summary['miou_by_phase']] == [3, 5]
 
 
 # Masks and labels

@@ -152,8 +152,28 @@ def test_the_page_opens_with_what_happened_in_plain_words() -> None:
 
 def test_a_lost_mask_is_said_first() -> None:
     result = blackout()
-    result.failures[0].masks_lost = 1
+    result.lost_s, result.failures[0].masks_lost = [3.0], 1
     assert headline(result) == 'The camera failed, 1 mask was lost'
+    assert 'at other times' not in ' '.join(sentences(result))
+
+
+def test_masks_that_were_lost_without_a_fault_are_said_too() -> None:
+    result = blackout()
+    result.lost_s, result.failures[0].masks_lost = [0.0, 0.1, 3.0], 1
+    assert headline(result) == 'The camera failed, 3 masks were lost'
+    assert '2 masks were lost at other times.' in sentences(result)
+
+
+def test_masks_of_both_sensors_have_a_column_of_their_own() -> None:
+    result = blackout()
+    first = result.phases[0]
+    first.fused, first.fused_confusion = 10, confusion(0.9) // 3
+    page, text = page_of(result).text, report.render_markdown(result, {})
+    assert 'both, 20 of 30 from colour alone' in page
+    assert 'From both' in page
+    assert '| Class | From colour | From depth | From both |' in text
+    assert '|---|---:|---:|---:|' in text
+    assert 'From both' not in page_of(blackout()).text
 
 
 def test_a_failure_of_the_sensor_that_was_not_served_needs_no_switch() -> None:

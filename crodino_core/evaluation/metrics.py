@@ -13,7 +13,15 @@ from crodino_core.evaluation.bootstrap import miou_interval
 from crodino_core.evaluation.detection import time_failures
 from crodino_core.evaluation.dwell import away_s, wrong_modality_s
 from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
-from crodino_core.evaluation.records import Failover, Failure, OutputRecord, Phase, ReplayResult
+from crodino_core.evaluation.records import (
+    SOURCES,
+    Failover,
+    Failure,
+    OutputRecord,
+    Phase,
+    ReplayResult,
+    source_of,
+)
 from crodino_core.evaluation.timing import (
     explain_failovers,
     failure_at,
@@ -29,12 +37,13 @@ __all__ = ['complete', 'confusion_matrix', 'iou_by_class', 'miou_of', 'summarize
 def complete(result: ReplayResult) -> None:
     """Fill in what can be said of a replay only once it has ended.
 
-    Sets `result.failovers` and, in `result.failures`, the times of detection and recovery and
-    the lost and stale masks of each.
+    Sets `result.lost_s`, `result.failovers` and, in `result.failures`, the times of detection and
+    recovery and the lost and stale masks of each.
     """
     result.period_s = {m: median_interval(result.arrivals_s[m]) for m in Modality}
     time_failures(result.failures, result.state_changes, result.arrivals_s)
-    for time in _lost(result):
+    result.lost_s = _lost(result)
+    for time in result.lost_s:
         failure = failure_at(result.failures, time)
         if failure is not None:
             failure.masks_lost += 1
@@ -71,9 +80,9 @@ def summarize(result: ReplayResult) -> dict[str, Any]:
         'void_masks': len(result.outputs) - len(masks),
         'masks_dropped': result.masks_dropped,
         'availability': _round(min(1.0, len(masks) / len(expected))) if expected else None,
-        'masks_lost': len(_lost(result)),
+        'masks_lost': len(result.lost_s),
         'stale_masks': sum(output.stale for output in masks),
-        'max_gap_s': _longest([output.time_s for output in masks], expected[-1:]),
+        'max_gap_s': _longest([output.time_s for output in masks], expected),
         'max_gap_expected_s': _longest(expected),
         'failovers': [_failover(failover) for failover in result.failovers],
         'failures': [_failure(failure) for failure in result.failures],
@@ -86,7 +95,8 @@ def summarize(result: ReplayResult) -> dict[str, Any]:
         'miou': _pooled(result.phases),
         'miou_ci': _interval(result.phases, result.expected_s),
         'miou_by_modality': {
-            str(m): _pooled([p for p in result.phases if p.served is m]) for m in Modality
+            source: _miou(phase.confusion_of(source) for phase in result.phases)
+            for source in SOURCES
         },
         'miou_in_faults': _pooled([p for p in result.phases if p.faults]),
         'miou_without_faults': _pooled([p for p in result.phases if not p.faults]),
@@ -173,9 +183,10 @@ def _phase(phase: Phase, expected_s: Sequence[float]) -> dict[str, Any]:
     return {
         'start_s': _round(phase.start_s),
         'end_s': _round(phase.end_s),
-        'served': 'void' if phase.served is None else str(phase.served),
+        'served': source_of(phase.served),
         'faults': list(phase.faults),
         'frames': phase.frames,
+        'fused': phase.fused,
         'scored': phase.scored,
         'miou': _pooled([phase]),
         'miou_ci': _interval([phase], expected_s),
@@ -183,7 +194,11 @@ def _phase(phase: Phase, expected_s: Sequence[float]) -> dict[str, Any]:
 
 
 def _pooled(phases: Iterable[Phase]) -> float | None:
-    matrices = [phase.confusion for phase in phases if phase.confusion is not None]
+    return _miou(phase.confusion for phase in phases)
+
+
+def _miou(confusions: Iterable[np.ndarray | None]) -> float | None:
+    matrices = [matrix for matrix in confusions if matrix is not None]
     return _round(miou_of(np.sum(matrices, axis=0)), 2) if matrices else None
 
 
@@ -195,10 +210,12 @@ def _interval(phases: Iterable[Phase], expected_s: Sequence[float]) -> list[floa
     return None if found is None else [round(value, 2) for value in found]
 
 
-def _longest(times: Sequence[float], end: Sequence[float] = ()) -> float | None:
+def _longest(times: Sequence[float], expected: Sequence[float] = ()) -> float | None:
+    """Return the longest time without a mask, also at either end of the expected ones."""
     steps = [after - before for before, after in pairwise(times)]
-    steps += [end[0] - times[-1]] if end and times else []
-    return _round(max(steps)) if steps else None
+    if expected and times:
+        steps += [times[0] - expected[0], expected[-1] - times[-1]]
+    return _round(max(0.0, *steps)) if steps else None
 
 
 def _worst(values: Iterable[float | None]) -> float | None:

@@ -101,7 +101,7 @@ class Observer:
             fused=made.fused,
             stale=made.modality is not None and made.frame in self._repeats,
             latency_ms=latency_ms,
-            phase=self._enter_phase(time_s, made.modality),
+            phase=self._enter_phase(time_s, made),
             cause=self._cause(),
             damaged=any(frame in self._injection.damaged for frame in frames),
         )
@@ -110,7 +110,9 @@ class Observer:
             m: time_s - seen <= max(_FRESH_S, _FRESH_PERIODS * (self._periods_s.get(m) or 0.0))
             for m, seen in self._seen_s.items()
         }
-        picture = self._book.show(time_s, made.modality, made.mask, self._newest, fresh)
+        picture = self._book.show(
+            time_s, made.modality, made.fused, made.mask, self._newest, fresh
+        )
         if self._pairing is not None:
             self._pairing.add_mask(
                 made.stamp_ns,
@@ -135,15 +137,16 @@ class Observer:
             served = 'nothing' if modality is None else modality
             self._book.mark(f'{before} to {served}', self._failure(time_s))
 
-    def _enter_phase(self, time_s: float, modality: Modality | None) -> int:
+    def _enter_phase(self, time_s: float, made: Segmentation) -> int:
         active = self._active(time_s)
         phases = self._result.phases
-        if not phases or phases[-1].served is not modality or self._in_phase != active:
+        if not phases or phases[-1].served is not made.modality or self._in_phase != active:
             faults = self._injection.active(time_s)
-            phases.append(Phase(time_s, time_s, modality, faults))
+            phases.append(Phase(time_s, time_s, made.modality, faults))
         self._in_phase = active
         phases[-1].end_s = time_s
         phases[-1].frames += 1
+        phases[-1].fused += made.fused
         return len(phases) - 1
 
     def _score(
@@ -152,7 +155,9 @@ class Observer:
         assert self._result.labels is not None
         confusion = confusion_matrix(label, mask, len(self._result.labels))
         phase = self._result.phases[output.phase]
-        phase.confusion = confusion if phase.confusion is None else phase.confusion + confusion
+        phase.confusion = _sum(phase.confusion, confusion)
+        if output.fused:
+            phase.fused_confusion = _sum(phase.fused_confusion, confusion)
         phase.tallies.append(tally(confusion))
         phase.scored += 1
         output.miou = miou_of(confusion)
@@ -187,3 +192,7 @@ class Observer:
             if failure.start_s <= time_s and time_s <= (failure.end_s or time_s) + 1.0
         ]
         return max(begun)[1] if begun else None
+
+
+def _sum(so_far: np.ndarray | None, counts: np.ndarray) -> np.ndarray:
+    return counts if so_far is None else so_far + counts

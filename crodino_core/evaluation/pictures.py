@@ -50,6 +50,7 @@ class PictureBook:
         self,
         time_s: float,
         modality: Modality | None,
+        fused: bool,
         mask: np.ndarray,
         newest: Mapping[Modality, Frame],
         fresh: Mapping[Modality, bool],
@@ -69,6 +70,7 @@ class PictureBook:
             rgb=frames[Modality.RGB].image if Modality.RGB in frames else None,
             depth=frames[Modality.DEPTH].image if Modality.DEPTH in frames else None,
             mask=mask,
+            fused=fused,
         )
         if self._mark is not None:
             self._keep(picture, f'first mask after: {self._mark[0]}', self._mark[1])

@@ -19,6 +19,17 @@ from crodino_core.evaluation.inference_time import InferenceTime
 from crodino_core.labels import LabelSet
 from crodino_core.modality import Modality
 
+FUSED, VOID = 'fused', 'void'
+SOURCES = (*map(str, Modality), FUSED)
+"""What a mask that is not void can be made from."""
+
+
+def source_of(modality: Modality | None, fused: bool = False) -> str:
+    """Name what a mask was made from: 'rgb', 'depth', 'fused' (the mean of both) or 'void'."""
+    if fused:
+        return FUSED
+    return VOID if modality is None else str(modality)
+
 
 @dataclass
 class OutputRecord:
@@ -48,6 +59,11 @@ class OutputRecord:
     """Whether a fault has changed a picture it was made from."""
     agreement: float | None = None
     """Pixels of this mask as in the clean run's, percent; None where that was not compared."""
+
+    @property
+    def source(self) -> str:
+        """What it was made from, see `source_of`."""
+        return source_of(self.modality, self.fused)
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,7 @@ class Phase:
     start_s: float
     end_s: float
     served: Modality | None
+    """The sensor whose size and stamps the masks bear; None: void masks."""
     faults: tuple[str, ...]
     """Active faults as '<sensor> <kind>', e.g. ('rgb drop',)."""
     frames: int = 0
@@ -150,6 +167,20 @@ class Phase:
     """The same against the masks of the clean run (rows); None where it was not compared."""
     tallies: list[np.ndarray] = field(default_factory=list)
     """`bootstrap.tally` of each scored mask, uint32 [3, K]: 12 bytes for a class."""
+    fused: int = 0
+    """Masks in the phase that are the mean of both sensors."""
+    fused_confusion: np.ndarray | None = None
+    """The part of `confusion` that is theirs; None where none of them was scored."""
+
+    def confusion_of(self, source: str) -> np.ndarray | None:
+        """Return the part of `confusion` of the masks made from `source`, one of `SOURCES`."""
+        if source == FUSED:
+            return self.fused_confusion
+        if source != source_of(self.served):
+            return None
+        if self.confusion is None or self.fused_confusion is None:
+            return self.confusion
+        return self.confusion - self.fused_confusion
 
 
 @dataclass
@@ -174,6 +205,13 @@ class KeyPicture:
     """mIoU of the whole mask of this instant, percent."""
     kept: bool = False
     """Whether it will be in the report; the images of others are not small."""
+    fused: bool = False
+    """Whether the mask is the mean of both sensors."""
+
+    @property
+    def source(self) -> str:
+        """What the mask was made from, see `source_of`."""
+        return source_of(self.modality, self.fused)
 
 
 @dataclass
@@ -236,6 +274,8 @@ class ReplayResult:
     """Pictures spread evenly over the masks, for scrubbing; some are in `pictures` too."""
     comparison: Comparison | None = None
     """Set where masks were compared with the clean run's: a scenario, but no ground truth."""
+    lost_s: list[float] = field(default_factory=list)
+    """Times of the expected masks that none replaced."""
     labels_seen: int = 0
     """Ground truth labels in the recording."""
     wall_s: float = 0.0

@@ -107,6 +107,7 @@ def _facts(result: ReplayResult, around: Mapping[str, str]) -> dict[str, Any]:
         'phases': tables.phase_rows(result),
         'changes': tables.class_changes(result),
         'classes': tables.class_rows(result),
+        'sources': tables.sources(result),
         'scored': pooled_miou(result.phases) is not None,
         'compared': result.comparison is not None,
         'quality': report_timeline.quality_name(result),

@@ -72,11 +72,10 @@ def periods(result: ReplayResult) -> list[Period]:
     return [Period(name, tuple(phases)) for name, phases in named]
 
 
-def class_iou(phases: Iterable[Phase], clean_run: bool = False) -> np.ndarray | None:
+def class_iou(confusions: Iterable[np.ndarray | None]) -> np.ndarray | None:
     """Return the IoU of each class over some phases, percent [K]; NaN for absent classes.
 
-    :param clean_run: with the clean run's masks, not with ground truth.
+    :param confusions: of each phase, int64 [K, K + 1]; None where nothing was scored.
     """
-    found = [phase.agreement if clean_run else phase.confusion for phase in phases]
-    matrices = [matrix for matrix in found if matrix is not None]
+    matrices = [matrix for matrix in confusions if matrix is not None]
     return iou_by_class(np.sum(matrices, axis=0)) if matrices else None

@@ -37,8 +37,8 @@ def _column(
     return {
         'time_s': picture.time_s,
         'caption': picture.caption,
-        'kind': picture.modality or 'void',
-        'served': SOURCE_NAMES[picture.modality] if picture.modality else 'void',
+        'kind': picture.source,
+        'served': SOURCE_NAMES[picture.source],
         'miou': picture.miou,
         'aspect': f'{picture.mask.shape[1]} / {picture.mask.shape[0]}',
         'rows': {

@@ -8,20 +8,26 @@ from typing import Any
 import numpy as np
 
 from crodino_core.evaluation.agreement import pooled_agreement
-from crodino_core.evaluation.records import Failure, ReplayResult
+from crodino_core.evaluation.records import (
+    FUSED,
+    SOURCES,
+    Failure,
+    Phase,
+    ReplayResult,
+    source_of,
+)
 from crodino_core.evaluation.report_fault_words import fault_words
 from crodino_core.evaluation.report_phases import Period, class_iou, fault_span, periods
 from crodino_core.evaluation.report_words import SENSOR_NAMES, SOURCE_NAMES, pooled_miou
-from crodino_core.modality import Modality
 
 
 def tiles(result: ReplayResult, summary: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the four figures that stand large at the top."""
     lost, stale = summary['masks_lost'], summary['stale_masks']
     by_source = ', '.join(
-        f'{SOURCE_NAMES[m]} {summary["miou_by_modality"][m]:.1f}'
-        for m in Modality
-        if summary['miou_by_modality'][m] is not None
+        f'{SOURCE_NAMES[source]} {miou:.1f}'
+        for source, miou in summary['miou_by_modality'].items()
+        if miou is not None
     )
     return [
         {
@@ -111,19 +117,26 @@ def figures(summary: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def phase_rows(result: ReplayResult) -> list[dict[str, Any]]:
-    """Return the table of phases, neighbours with one source and one set of faults joined."""
+    """Return the table of phases."""
     return [
         {
             'span': f'{phase.start_s:.2f} to {phase.end_s:.2f} s',
             'faults': ', '.join(phase.faults) or 'none',
-            'kind': phase.served or 'void',
-            'served': SOURCE_NAMES[phase.served] if phase.served else 'void',
+            'kind': source_of(phase.served, 2 * phase.fused > phase.frames),
+            'served': _served(phase),
             'masks': phase.frames,
             'miou': pooled_miou([phase]),
             'agreement': pooled_agreement([phase]),
         }
         for phase in result.phases
     ]
+
+
+def _served(phase: Phase) -> str:
+    """Return `colour`, `both`, or `both, 4 of 80 from colour alone`."""
+    alone = f'{phase.frames - phase.fused} of {phase.frames} from'
+    name = SOURCE_NAMES[source_of(phase.served, phase.fused == phase.frames)]
+    return f'both, {alone} {name} alone' if 0 < phase.fused < phase.frames else name
 
 
 def failure_rows(result: ReplayResult) -> list[dict[str, Any]]:
@@ -156,7 +169,10 @@ def class_changes(result: ReplayResult) -> dict[str, Any] | None:
         name, color, `iou` by column and `change`: the lowest during a failure minus the first.
     """
     found, against_clean = periods(result), result.comparison is not None
-    columns = [class_iou(period.phases, against_clean) for period in found]
+    columns = [
+        class_iou(p.agreement if against_clean else p.confusion for p in period.phases)
+        for period in found
+    ]
     if result.labels is None or all(column is None for column in columns):
         return None
     rows = []
@@ -175,11 +191,20 @@ def _failing(found: list[Period], values: list[float | None]) -> list[float | No
     return [v for period, v in zip(found, values, strict=True) if period.name not in free]
 
 
+def sources(result: ReplayResult) -> list[dict[str, str]]:
+    """Return what masks were made from: both sensors each, and their mean if there was one."""
+    fused = any(phase.fused for phase in result.phases)
+    return [{'kind': s, 'name': SOURCE_NAMES[s]} for s in SOURCES if s != FUSED or fused]
+
+
 def class_rows(result: ReplayResult) -> list[dict[str, Any]]:
-    """Return the IoU of each class by what the masks were made from, percent."""
+    """Return the IoU of each class, for each of `sources`, percent."""
     if result.labels is None:
         return []
-    columns = [class_iou(p for p in result.phases if p.served is m) for m in Modality]
+    columns = [
+        class_iou(phase.confusion_of(source['kind']) for phase in result.phases)
+        for source in sources(result)
+    ]
     return [
         {
             'name': name,

@@ -9,10 +9,7 @@ from typing import Any
 from crodino_core.evaluation.records import Failure, OutputRecord, ReplayResult
 from crodino_core.evaluation.report_fault_words import fault_words
 from crodino_core.evaluation.report_phases import SHORT_NAMES, fault_span
-from crodino_core.evaluation.report_words import (
-    SENSOR_NAMES,
-    SOURCE_NAMES,
-)
+from crodino_core.evaluation.report_words import SENSOR_NAMES, SOURCE_NAMES
 from crodino_core.evaluation.timing import median_interval
 from crodino_core.modality import Modality
 
@@ -53,7 +50,7 @@ def timeline(result: ReplayResult) -> dict[str, Any]:
         'duration_s': length_s(result),
         'bands': bands,
         'masks': [
-            [round(o.time_s, 4), _source(o), _rounded(quality(o)), round(o.latency_ms, 2)]
+            [round(o.time_s, 4), o.source, _rounded(quality(o)), round(o.latency_ms, 2)]
             for o in result.outputs
         ],
         'quality': quality_name(result),
@@ -111,11 +108,11 @@ def served_spans(result: ReplayResult) -> list[Span]:
         spans.append(_unserved(result, 0.0, result.outputs[0].time_s))
     ends = [output.time_s for output in result.outputs[1:]] + [length_s(result)]
     for output, next_s in zip(result.outputs, ends, strict=True):
-        kind, end = _source(output), min(next_s, output.time_s + longest)
+        kind, end = output.source, min(next_s, output.time_s + longest)
         if spans and spans[-1].kind == kind and spans[-1].end_s >= output.time_s:
             spans[-1] = Span(spans[-1].start_s, end, kind, spans[-1].text)
         else:
-            spans.append(Span(output.time_s, end, kind, _source_text(output)))
+            spans.append(Span(output.time_s, end, kind, SOURCE_NAMES[output.source]))
         if next_s > end:
             spans.append(_unserved(result, end, next_s))
     return spans
@@ -131,8 +128,8 @@ def curves(result: ReplayResult) -> list[dict[str, Any]]:
         if value is None:
             continue
         joined = last is not None and output.time_s - last.time_s <= longest
-        if not joined or last is None or _source(last) != _source(output):
-            pieces.append({'kind': _source(output), 'points': []})
+        if not joined or last is None or last.source != output.source:
+            pieces.append({'kind': output.source, 'points': []})
         pieces[-1]['points'].append((output.time_s, value))
         last = output
     for piece in pieces:
@@ -168,18 +165,6 @@ def _unserved(result: ReplayResult, start_s: float, end_s: float) -> Span:
 
 def _told(failure: Failure) -> str:
     return ', '.join(part for part in fault_words(failure) if part)
-
-
-def _source(output: OutputRecord) -> str:
-    if output.fused:
-        return 'fused'
-    return str(output.modality) if output.modality else 'void'
-
-
-def _source_text(output: OutputRecord) -> str:
-    if output.fused:
-        return 'both'
-    return SOURCE_NAMES[output.modality] if output.modality else 'void'
 
 
 def _rounded(value: float | None) -> float | None:

@@ -8,18 +8,26 @@ import numpy as np
 
 from crodino_core.evaluation.agreement import pooled_agreement
 from crodino_core.evaluation.iou import miou_of
-from crodino_core.evaluation.records import Failover, Failure, Phase, ReplayResult
+from crodino_core.evaluation.records import (
+    FUSED,
+    VOID,
+    Failover,
+    Failure,
+    Phase,
+    ReplayResult,
+    source_of,
+)
 from crodino_core.evaluation.report_fault_words import fault_words
 from crodino_core.evaluation.report_phases import fault_span, is_during
 from crodino_core.modality import Modality
 
 SENSOR_NAMES = {Modality.RGB: 'camera', Modality.DEPTH: 'depth sensor'}
-SOURCE_NAMES = {Modality.RGB: 'colour', Modality.DEPTH: 'depth'}
+SOURCE_NAMES = {'rgb': 'colour', 'depth': 'depth', FUSED: 'both', VOID: 'void'}
 
 
 def headline(result: ReplayResult) -> str:
     """Return the one line that says how it went."""
-    lost = sum(failure.masks_lost for failure in result.failures)
+    lost = len(result.lost_s)
     if not result.outputs:
         return 'No mask was made'
     if not result.failures:
@@ -49,6 +57,9 @@ def sentences(result: ReplayResult) -> list[str]:
             f'The served sensor changed {count(false, "time")} without an injected fault or a '
             'gap in the recording behind it (false switches).'
         )
+    others = len(result.lost_s) - sum(failure.masks_lost for failure in result.failures)
+    if others:
+        told.append(f'{count(others, "mask")} {were(others)} lost at other times.')
     for modality, lost in result.undecodable.items():
         if lost:
             told.append(
@@ -95,7 +106,7 @@ def failure_sentence(result: ReplayResult, failure: Failure) -> str:
         )
     if switch is not None:
         told.append(
-            f'Masks continued from {SOURCE_NAMES[switch.to_modality]} after '
+            f'Masks continued from {SOURCE_NAMES[source_of(switch.to_modality)]} after '
             f'{seconds(switch.gap_s)}; {"; ".join(cost)}{_quality_words(result, failure)}.'
         )
     else:
