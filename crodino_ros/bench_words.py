@@ -151,7 +151,11 @@ def print_training(result: dict[str, Any], console: Console) -> None:
         )
     if result['gpu']:
         mfu = result['gpu']['mfu']
-        share = 'of an unknown peak' if mfu is None else f'{100 * mfu:.1f} % of the peak'
+        share = (
+            'of an unknown peak (known are some in bfloat16)'
+            if mfu is None
+            else f'{100 * mfu:.1f} % of the peak'
+        )
         console.print(
             f'{result["gpu"]["tflops"]:.2f} TFLOP/s, {share}; '
             f'{result["gpu"]["peak_memory_mb"]:.0f} MB at most'

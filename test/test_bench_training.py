@@ -74,6 +74,23 @@ def test_independent_networks_compute_what_the_plain_loops_do(found: dict[str, A
     assert gflop['kd'] > plain
 
 
+@pytest.mark.parametrize(
+    ('name', 'peak'),
+    [
+        ('NVIDIA A100-SXM4-80GB', 312),
+        ('NVIDIA A100-PCIE-40GB', 312),
+        ('NVIDIA H200', 989),
+        ('NVIDIA L40S', 362),
+        ('NVIDIA L4', 121),
+        ('NVIDIA GeForce RTX 4090', 165),
+        ('NVIDIA GeForce RTX 4090 Laptop GPU', None),
+        ('Orin', None),
+    ],
+)
+def test_the_peak_of_a_device_is_known_by_its_name(name: str, peak: float | None) -> None:
+    assert bench.peak_tflops(name) == peak
+
+
 @pytest.mark.parametrize('groups', [1, 8])
 def test_a_convolution_costs_twice_as_much_backward_as_forward(groups: int) -> None:
     convolution = nn.Conv2d(8, 8, 3, padding=1, groups=groups, bias=False)

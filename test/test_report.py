@@ -408,6 +408,14 @@ def test_several_failures_are_compared_with_the_time_without_any() -> None:
     assert changes['columns'] == ['No failure', 'camera drop', 'depth range clip']
 
 
+def test_failures_of_one_kind_are_told_apart_by_their_start() -> None:
+    result = blackout()
+    result.failures.append(Failure(Modality.RGB, 'drop', 8.0, 9.95, frames=19))
+    changes = tables.class_changes(result)
+    assert changes is not None
+    assert changes['columns'] == ['No failure', 'camera drop at 3.0 s', 'camera drop at 8.0 s']
+
+
 def test_the_film_holds_each_image_once_and_says_where_there_is_none() -> None:
     result = blackout()
     result.film = [picture(0.1 * index, Modality.RGB) for index in range(5)]

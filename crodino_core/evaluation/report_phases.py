@@ -62,14 +62,20 @@ def periods(result: ReplayResult) -> list[Period]:
             ('After', [phase for phase in free if phase.start_s >= start]),
         ]
     elif len(failures) <= MOST_FAILURES:
-        named = [('No failure', free)] + [
-            (f'{SHORT_NAMES[failure.sensor]} {failure.kind}'.replace('_', ' '), phases)
-            for failure, phases in zip(failures, found, strict=True)
-        ]
+        named = [('No failure', free), *zip(_names(failures), found, strict=True)]
     else:
         during = [phase for phase in result.phases if any(test(phase) for test in tests)]
         named = [('No failure', free), ('During failures', during)]
     return [Period(name, tuple(phases)) for name, phases in named]
+
+
+def _names(failures: list[Failure]) -> list[str]:
+    """Name each failure by sensor and kind, and by its start where that is not enough."""
+    names = [f'{SHORT_NAMES[f.sensor]} {f.kind}'.replace('_', ' ') for f in failures]
+    return [
+        name if names.count(name) == 1 else f'{name} at {failure.start_s:.1f} s'
+        for name, failure in zip(names, failures, strict=True)
+    ]
 
 
 def class_iou(confusions: Iterable[np.ndarray | None]) -> np.ndarray | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,13 @@ def bench_training(
         keep_freed_memory()  # as `train` does; the plain loops have it too
     batch = next(training_batches(config, labels, 0))
     with tempfile.TemporaryDirectory() as folder:
-        steps = _contestants(config, labels, batch, device, Path(folder))
+        steps: dict[str, Step] = {}
+        for name, step in _contestants(config, labels, batch, device, Path(folder)):
+            steps[name] = step
+            if name == 'crodino':  # the first: it has the device to itself
+                memory = _peak_memory_mb(step, device)
         times = _time(steps, rounds, device)
         gflop = {name: count_flop(step) / 1e9 for name, step in steps.items()}
-        memory = _peak_memory_mb(steps['crodino'], device)
     seconds = {name: float(np.median(values)) for name, values in times.items()}
     images = 2 * len(batch['rgb'])
     speed = {
@@ -89,14 +93,16 @@ def bench_training(
             'crodino_over_kd': _beside(times, gflop, 'kd', 'teacher'),
         },
         'targets': {'twin_over_plain': TWIN_TARGET, 'loader_over_twin': LOADER_TARGET},
-        'gpu': _gpu(gflop['crodino'] / seconds['crodino'] / 1e3, memory),
+        'gpu': _gpu(
+            gflop['crodino'] / seconds['crodino'] / 1e3, memory, config.optimiser.precision
+        ),
     }
 
 
 def _contestants(
     config: TrainConfig, labels: LabelSet, batch: Batch, device: torch.device, folder: Path
-) -> dict[str, Step]:
-    """Return one step of each method's trainer and of each plain loop."""
+) -> Iterator[tuple[str, Step]]:
+    """Make one step of each method's trainer, `crodino` first, and of each plain loop."""
     network = FusionNetwork(architecture_of(config, len(labels)))
     path = folder / checkpoint.best_name(FUSION)
     checkpoint.save_best(path, network, architecture_of(config, len(labels)), labels, {})
@@ -107,14 +113,12 @@ def _contestants(
         'kd': {'method': 'kd', 'teacher': str(folder), 'geometry': coupled},
         'teacher': {'method': 'early_fusion_zero_filled', 'geometry': coupled},
     }
-    steps: dict[str, Step] = {}
     config = dataclasses.replace(config, start_from=None, frozen=[], teacher=None)
     for name, change in changes.items():
         trainer = Trainer(dataclasses.replace(config, **change), labels, folder, device)
-        steps[name] = lambda trainer=trainer: trainer.train_step(batch)  # type: ignore[misc]
+        yield name, lambda trainer=trainer: trainer.train_step(batch)  # type: ignore[misc]
     for m in Modality:
-        steps[f'plain {m}'] = _plain_loop(config, labels, batch, m, device)
-    return steps
+        yield f'plain {m}', _plain_loop(config, labels, batch, m, device)
 
 
 def _plain_loop(
@@ -180,11 +184,21 @@ def _convolution_backward_flop(
 
 
 def _peak_memory_mb(step: Step, device: torch.device) -> float | None:
+    """Return the most memory of a step, after one that makes the optimiser's state."""
     if device.type != 'cuda':
         return None
+    step()
     torch.cuda.reset_peak_memory_stats(device)
     step()
     return torch.cuda.max_memory_allocated(device) / 1e6
+
+
+def peak_tflops(device: str) -> float | None:
+    """Return the peak of a device by its name, e.g. 'NVIDIA A100-SXM4-80GB'; None if unknown."""
+    for part, peak in PEAK_TFLOPS.items():
+        if re.search(rf'\b{part}\b(?! Laptop)', device):
+            return peak
+    return None
 
 
 def _plain(times: Times) -> np.ndarray:
@@ -198,12 +212,14 @@ def _beside(times: Times, gflop: Mapping[str, float], *names: str) -> dict[str, 
     }
 
 
-def _gpu(tflops: float, memory_mb: float | None) -> dict[str, Any] | None:
-    """Return the share of the device's peak (MFU) where that is known, and the memory."""
+def _gpu(tflops: float, memory_mb: float | None, precision: str) -> dict[str, Any] | None:
+    """Return the memory, and the share of the device's peak (MFU) where that is known.
+
+    The peaks are those of bfloat16: a step in float32 has none to be compared with.
+    """
     if memory_mb is None:
         return None
-    name = torch.cuda.get_device_name()
-    peak = next((peak for part, peak in PEAK_TFLOPS.items() if part in name.split()), None)
+    peak = peak_tflops(torch.cuda.get_device_name()) if precision == 'bfloat16' else None
     return {
         'tflops': tflops,
         'mfu': tflops / peak if peak else None,

@@ -104,6 +104,7 @@ def training_batches(
         num_workers=config.data.workers,
         drop_last=True,
         prefetch_factor=PREFETCH if config.data.workers else None,
+        pin_memory=torch.cuda.is_available(),  # a copy to the device waits for nothing then
         # Its own: from the global one it would take a number at each start, also of a resumed run.
         generator=torch.Generator(),
     )
