@@ -214,17 +214,28 @@ def twin() -> TwinNetwork:
     return TwinNetwork(ARCHITECTURE)
 
 
-def make_batch(label_value: int | None = None) -> dict[str, torch.Tensor]:
+def make_batch(label_value: int | None = None, count: int = 2) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     batch = {}
     for m, channels in ((Modality.RGB, 3), (Modality.DEPTH, 1)):
-        label = torch.randint(0, 3, (2, 32, 48), generator=generator)
+        label = torch.randint(0, 3, (count, 32, 48), generator=generator)
         if label_value is not None:
             label = torch.full_like(label, label_value)
-        batch[str(m)] = torch.rand(2, channels, 32, 48, generator=generator) + 0.5
+        batch[str(m)] = torch.rand(count, channels, 32, 48, generator=generator) + 0.5
         batch[f'{m}_label'] = label
-        batch[f'{m}_affine'] = torch.eye(3).expand(2, 3, 3)
+        batch[f'{m}_affine'] = torch.eye(3).expand(count, 3, 3)
     return batch
+
+
+def attentive_twin(batch: dict[str, torch.Tensor]) -> TwinNetwork:
+    """A twin in evaluation whose batch norms know its features, so that they matter."""
+    torch.manual_seed(0)
+    twin = TwinNetwork(ARCHITECTURE).train()
+    for module in twin.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    twin_losses(twin, batch, LossConfig())
+    return twin.eval()
 
 
 def test_the_objective_has_every_term_of_the_paper(twin: TwinNetwork) -> None:
@@ -285,6 +296,37 @@ def test_every_nth_image_is_mixed(twin: TwinNetwork, every: int, mixed: list[boo
 
     assert batch['depth'].grad is not None
     assert batch['depth'].grad.flatten(1).any(1).tolist() == mixed
+
+
+@pytest.mark.parametrize(
+    ('own', 'here', 'there'),
+    [
+        # Own modality, columns of cells in which the other view is seen, and where they lie there.
+        (Modality.RGB, slice(0, 2), slice(1, 3)),
+        (Modality.DEPTH, slice(1, 3), slice(0, 2)),
+    ],
+)
+def test_what_is_mixed_lies_where_both_views_show_the_same(
+    own: Modality, here: slice, there: slice
+) -> None:
+    batch, settings = make_batch(count=4), LossConfig(mixup_every=2)
+    twin = attentive_twin(batch)
+    a_cell_to_the_right = torch.tensor([[1.0, 0, 2 / 3], [0, 1, 0], [0, 0, 1]])
+    batch['depth_affine'] = a_cell_to_the_right.expand(4, 3, 3)
+
+    network = twin.network(own)
+    z, other = (twin.network(m).encode(batch[str(m)]) for m in (own, own.other))
+    mixed = z.invariant.clone()
+    mixed[..., here] = (
+        settings.mixing * other.invariant[..., there]
+        + (1 - settings.mixing) * z.invariant[..., here]
+    )
+    logits = network.decode(mixed, z.specific, z.skip)[::2]
+    expected = losses.coarse_segmentation_loss(logits, batch[f'{own}_label'][::2])
+
+    found = twin_losses(twin, batch, settings)[f'mixup_{own}']
+    assert mixed.shape[-1] == 3
+    assert found.item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
 
 
 def test_a_process_none_of_whose_images_is_mixed_has_no_mixup_loss(
