@@ -415,6 +415,35 @@ def test_the_average_moves_by_what_the_decay_leaves() -> None:
     assert average.weight.item() == pytest.approx(1.2)
 
 
+def test_the_average_is_what_is_validated_and_kept(data: Path, tmp_path: Path) -> None:
+    config = make_config(data, 'optimiser.ema=0.9')
+    trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
+    losses = trainer.train_step(next(training_batches(config, trainer.labels, 0)))
+
+    validation = load_source(config.data.validation, trainer.labels, config.data.input_size)
+    trainer.validate(validation, losses)
+
+    kept = checkpoint.load_best(tmp_path, Modality.RGB)[0].state_dict()
+    average = trainer.average.network(Modality.RGB).state_dict()
+    current = trainer.twin.network(Modality.RGB).state_dict()
+    assert equal(kept, average)
+    assert not equal(kept, current)
+
+
+def test_in_bfloat16_pointwise_convolutions_compute_in_it(data: Path, tmp_path: Path) -> None:
+    config = make_config(data, 'optimiser.precision=bfloat16')
+    trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
+    seen: set[torch.dtype] = set()
+    for module in trainer.twin.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+            module.register_forward_hook(lambda _, __, output: seen.add(output.dtype))
+
+    trainer.train_step(next(training_batches(config, trainer.labels, 0)))
+
+    assert seen == {torch.bfloat16}
+    assert all(weight.dtype == torch.float32 for weight in trainer.twin.parameters())
+
+
 def test_convolutions_give_their_channels_last(data: Path, tmp_path: Path) -> None:
     config = make_config(data, 'model.backbone=mobilenet_v3_small')
     trainer = Trainer(config, RgbdFolder(data).labels, tmp_path)
