@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Annotated
 
 import typer
 
+from crodino_core import __version__
 from crodino_core.errors import CrodinoError
 from crodino_ros.commands import (
     bench,
@@ -24,9 +26,15 @@ from crodino_ros.commands import (
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a write, with which the kernel does not say which file it was."""
 
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f'crodino_ros {__version__}')
+        raise typer.Exit
+
+
 app = typer.Typer(
     name='crodino',
-    help='Segmentation masks that survive a dead camera or depth sensor.',
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,6 +51,18 @@ app.command('evaluate-failures')(failures.evaluate_failures)
 app.add_typer(engine.app, name='engine')
 app.add_typer(scenario.app, name='scenario')
 app.add_typer(data.app, name='data')
+
+
+@app.callback()
+def crodino(
+    version: Annotated[
+        bool,
+        typer.Option(
+            '--version', callback=_print_version, is_eager=True, help='Show the version.'
+        ),
+    ] = False,
+) -> None:
+    """Segmentation masks that survive a dead camera or depth sensor."""
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from small_bag import write_small_bag
 from small_data_set import write_small_data_set
 from tiny_bundle import make_tiny_bundle
 
+import crodino_core
 from crodino_ros import cli, replay_run
 from crodino_ros.commands import failures
 from crodino_ros.mask_bag import MaskBagWriter
@@ -53,6 +54,25 @@ def assert_one_line(text):
     assert len(lines) == 1, text
     assert 'Traceback' not in text
     return lines[0]
+
+
+def test_the_version_is_that_of_the_package(crodino):
+    code, out, _ = crodino('--version')
+    assert (code, out.strip()) == (0, f'crodino_ros {crodino_core.__version__}')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (['train', '--model', 'indoor'], 'bench train has no use for --model; it reads --config'),
+        (['replay', '--rounds', '3', '--width', '640'], 'no use for --rounds, --width'),
+        (['--frames', '60'], 'bench without a part has no use for --frames'),
+    ],
+)
+def test_bench_refuses_what_a_part_would_not_look_at(crodino, arguments, named):
+    code, _, err = crodino('bench', *arguments)
+    assert code == 2
+    assert named in assert_one_line(err)
 
 
 def test_json_is_one_object_on_stdout_with_the_promised_keys(crodino, bag, bundle):

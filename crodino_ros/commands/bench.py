@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from crodino_core.bundle import ModelBundle
+from crodino_core.errors import UsageError
 from crodino_core.evaluation.bench import bench_engines, resident_memory_mb
 from crodino_core.evaluation.engine_table import engine_table
 from crodino_core.evaluation.metrics import summarize
@@ -52,7 +53,18 @@ class Part(str, Enum):
     TRAIN = 'train'
 
 
+READ_BY: dict[Part | None, set[str]] = {
+    None: {'model', 'engine', 'bag', 'height', 'width', 'rounds', 'threads'},
+    Part.ENGINES: {'model', 'height', 'width', 'rounds', 'threads'},
+    Part.REPLAY: {'model', 'engine', 'bag', 'threads'},
+    Part.NODE: {'model', 'engine', 'height', 'width', 'threads', 'frames'},
+    Part.TRAIN: {'rounds', 'config'},
+}
+"""The options that each part looks at; --json is for all."""
+
+
 def bench(
+    context: typer.Context,
     part: Annotated[
         Part | None,
         typer.Argument(
@@ -85,6 +97,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the engines against the bare libraries, the memory, and a replay."""
+    _refuse_unread(context, part)
     if part is Part.TRAIN:
         require_training()
         _show(bench_training(config, rounds), print_training, as_json)
@@ -105,6 +118,23 @@ def bench(
         found['resident_mb'] = round(memory, 1)
         found['replay'] = _bench_replay(bag, path, engine, threads)
         _show(found, print_overview, as_json)
+
+
+def _refuse_unread(context: typer.Context, part: Part | None) -> None:
+    """Refuse options that the part would not look at.
+
+    :raises UsageError: one was given.
+    """
+    read = READ_BY[part]
+    unread = set().union(*READ_BY.values()) - read
+    sources = {name: context.get_parameter_source(name) for name in unread}
+    given = [name for name, source in sources.items() if source and source.name == 'COMMANDLINE']
+    if given:
+        what = f'bench {part.value}' if part else 'bench without a part'
+        raise UsageError(
+            f'{what} has no use for {", ".join(f"--{name}" for name in sorted(given))}; it reads '
+            f'{", ".join(f"--{name}" for name in sorted(read))}'
+        )
 
 
 def _bench_replay(bag: Path, model: Path, engine: str, threads: int | None) -> dict[str, Any]:

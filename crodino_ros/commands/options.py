@@ -53,9 +53,12 @@ ModelOption = Annotated[
         show_default=DEFAULT_MODEL,
     ),
 ]
-EngineOption = Annotated[str, typer.Option('--engine', help=f'{AUTO}, {", ".join(ENGINE_NAMES)}.')]
+EngineOption = Annotated[
+    str,
+    typer.Option('--engine', metavar='NAME', help=f'{AUTO}, {", ".join(ENGINE_NAMES)}.'),
+]
 PrecisionOption = Annotated[
-    str, typer.Option('--precision', help=f'Of the networks: {", ".join(PRECISIONS)}.')
+    str, typer.Option('--precision', metavar='|'.join(PRECISIONS), help='Of the networks.')
 ]
 ResolutionOption = Annotated[
     str,

@@ -53,12 +53,16 @@ def replay(
         typer.Option(help='rgb=/topic,depth=/topic,label=/topic where the defaults do not fit.'),
     ] = None,
     out: OutOption = None,
-    policy: Annotated[str, typer.Option(help='prefer, average or best.')] = 'prefer',
+    policy: Annotated[
+        str,
+        typer.Option(metavar='prefer|average|best', help='What is served of two good sensors.'),
+    ] = 'prefer',
     prefer: Annotated[
         Modality, typer.Option(help='Sensor to serve while it is healthy.')
     ] = Modality.RGB,
     when_none: Annotated[
-        str, typer.Option(help='silence or void when no sensor is usable.')
+        str,
+        typer.Option(metavar='silence|void', help='What comes when no sensor is usable.'),
     ] = 'silence',
     precision: PrecisionOption = FLOAT32,
     resolution: ResolutionOption = '',
