@@ -110,7 +110,7 @@ def figures(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         (
             'Latency',
             ' / '.join(_number(latency[key], '{:.1f}') for key in ('p50', 'p95', 'p99')),
-            'median, 95th and 99th percentile; milliseconds for decision and network',
+            'median, 95th and 99th percentile; milliseconds from the decision to the mask',
         ),
     ]
     return [{'name': name, 'value': value, 'meaning': why} for name, value, why in rows]

@@ -57,7 +57,9 @@ def show(
 @app.command()
 def check(
     files: Annotated[list[str], typer.Argument(help='YAML files, or names.')],
-    bag: BagOption = None,
+    bag: Annotated[
+        Path | None, typer.Option('--bag', help='Say what does not fit this bag.')
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check scenarios without replaying anything; the first that is wrong is an error."""

@@ -38,7 +38,7 @@ class OpenVinoEngine:
         :param path: the ONNX file.
         :param threads: None leaves the number to OpenVINO (all physical cores).
         :param exact: float32 throughout. Otherwise OpenVINO takes what the processor does best,
-            which is bfloat16 where there is hardware for it: about twice as fast, and some
+            which is bfloat16 where there is hardware for it: faster (docs/engines.md), and some
             pixels at the borders between classes come out differently.
         """
         self._model = shared_core().read_model(path)
