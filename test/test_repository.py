@@ -141,6 +141,17 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     assert opening.index('make demo') < opening.index('make test')
 
 
+def test_the_python_example_of_the_readme_runs() -> None:
+    example = (ROOT / 'README.md').read_text(encoding='utf-8').split('```python\n')[1]
+    code = example.split('```')[0]
+
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.startswith('rgb (240, 320) ')
+
+
 def test_shared_files_of_a_checkout_are_beside_the_code() -> None:
     assert share_directory() == ROOT
 
