@@ -107,7 +107,7 @@ class MaskStream:
         if selector.quality is not None and settings.arbiter.policy != old.arbiter.policy:
             selector.quality.reset()  # what it knows may be old
         for sensor in selector.sensors.values():
-            sensor.settings = settings.health
+            sensor.settings = settings.health_with(self._segmenter.bundle)
         self._look()
 
     def heartbeat(self) -> None:

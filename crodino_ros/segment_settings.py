@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crodino_core.bundle import ModelBundle
 from crodino_core.errors import UsageError
 from crodino_core.modality import Modality
 from crodino_core.resources import DEFAULT_MODEL
@@ -24,6 +25,8 @@ from crodino_ros.node_parameters import ParameterSpec, check_choices
 TRANSPORTS = {Modality.RGB: ('raw', 'compressed'), Modality.DEPTH: ('raw', 'compressedDepth')}
 
 _HEALTH = HealthSettings()
+BY_MODEL = (0.0, 0.0)
+"""The `depth_range` that stands for the usual one with that of the model."""
 
 PARAMETERS = (
     ParameterSpec(
@@ -112,8 +115,9 @@ PARAMETERS = (
     ),
     ParameterSpec(
         'depth_range',
-        list(_HEALTH.depth_range),
-        'Nearest and farthest depth the sensor can mean, metres; what lies outside is invalid.',
+        list(BY_MODEL),
+        'Nearest and farthest depth the sensor can mean, metres; what lies outside is invalid. '
+        '[0.0, 0.0]: {:g} to {:g}, and as far as the model looks.'.format(*_HEALTH.depth_range),
     ),
     ParameterSpec(
         'overlay_opacity',
@@ -154,6 +158,9 @@ class SegmentSettings:
     transports: Mapping[Modality, str]
     arbiter: Arbiter
     health: HealthSettings
+    """As they were given; see `health_with`."""
+    depth_by_model: bool
+    """Whether depth is also valid as far as the model looks."""
     overlay_opacity: float
 
     @classmethod
@@ -164,6 +171,8 @@ class SegmentSettings:
             what was found and what was expected.
         """
         check_choices(PARAMETERS, given)
+        depth_range = _pair('depth_range', given['depth_range'])
+        depth_by_model = depth_range == BY_MODEL
         health = HealthSettings(
             timeout=given['timeout'],
             late_factor=given['late_factor'],
@@ -171,7 +180,7 @@ class SegmentSettings:
             recovery_frames=given['recovery_frames'],
             check_frozen=given['check_frozen'],
             min_valid_depth=given['min_valid_depth'],
-            depth_range=_pair('depth_range', given['depth_range']),
+            depth_range=_HEALTH.depth_range if depth_by_model else depth_range,
         )
         height, width = _pair('warm_up_size', given['warm_up_size'])
         if min(height, width) < 1:
@@ -192,8 +201,13 @@ class SegmentSettings:
             },
             arbiter=Arbiter(given['policy'], Modality(given['prefer']), given['when_none']),
             health=health,
+            depth_by_model=depth_by_model,
             overlay_opacity=given['overlay_opacity'],
         )
+
+    def health_with(self, bundle: ModelBundle) -> HealthSettings:
+        """Return the limits of the health checks for a model."""
+        return self.health.reaching(bundle.depth_range) if self.depth_by_model else self.health
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:

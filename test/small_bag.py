@@ -50,7 +50,7 @@ def depth_of(index: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
 class BandEngine:
     """Tells the class of each pixel from its colour or its distance."""
 
-    name, device = 'bands', 'CPU'
+    name, device, version = 'bands', 'CPU', '1'
 
     def __init__(self, modality: Modality, logits: bool = False) -> None:
         self.modality = modality

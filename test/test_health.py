@@ -319,6 +319,20 @@ def test_depth_without_a_valid_pixel_is_invalid(value: float):
     assert (verdict.state, verdict.cause) == (SensorState.INVALID, 'too few valid depths')
 
 
+def test_far_depth_is_no_wrong_unit_for_a_sensor_that_sees_so_far():
+    health = SensorHealth(Modality.DEPTH, HealthSettings(depth_range=(1.0, 1250.0)))
+    assert health.observe(depth(0.0, depth_image() * 100)).state is SensorState.OK
+    assert health.observe(depth(PERIOD, depth_image() * 1000)).cause == 'wrong unit'
+
+
+def test_limits_reach_as_far_as_a_network_looks_and_never_less_far_than_before():
+    usual = HealthSettings(timeout=2.0)
+    assert usual.reaching((0.1, 10.0)) == usual
+    assert usual.reaching((1.0, 1250.0)).depth_range == (0.1, 1250.0)
+    assert usual.reaching((0.02, 5.0)).depth_range == (0.02, 20.0)
+    assert usual.reaching((0.02, 5.0)).timeout == 2.0
+
+
 def test_depth_with_many_holes_is_still_good():
     image = depth_image()
     image[:10] = np.nan

@@ -18,9 +18,12 @@ from crodino_core.evaluation.recording import (
     prefetch,
 )
 from crodino_core.evaluation.replay import replay
+from crodino_core.evaluation.replay_setup import replay_with
 from crodino_core.evaluation.report_words import truth_sentences
 from crodino_core.evaluation.scenario import FaultSpan, Moment, Scenario, load_scenario
 from crodino_core.modality import Modality
+from crodino_core.runtime.arbiter import Arbiter
+from crodino_core.runtime.engines import LoadedEngines
 from crodino_core.runtime.segmenter import FailoverSegmenter
 from crodino_core.runtime.selector import FailoverSelector
 from crodino_ros.bags import BagRecording
@@ -269,6 +272,27 @@ def test_an_undecodable_message_is_a_failure_of_its_sensor(recording):
     assert summary['undecodable'] == {'rgb': 4, 'depth': 0}
     assert summary['masks_lost'] == 0
     assert [f['to'] for f in summary['failovers']] == ['depth', 'rgb']
+
+
+def test_depth_of_a_landscape_is_served_by_a_bundle_that_looks_so_far(recording):
+    class Landscape:
+        name, duration, labelled, warnings = 'landscape', recording.duration, False, ()
+
+        def __iter__(self):
+            for item in recording:
+                is_depth = isinstance(item, RecordedFrame) and item.frame.modality is DEPTH
+                if is_depth:
+                    far = replace(item.frame, image=item.frame.image * 100)  # 100 to 400 m
+                    item = replace(item, frame=far)
+                yield item
+
+    loaded = LoadedEngines({m: BandEngine(m) for m in Modality}, 'bands')
+    for farthest, served in ((10.0, RGB), (1250.0, DEPTH)):
+        bundle = SimpleNamespace(
+            name='b', depth_range=(1.0, farthest), labels=LABELS, quality=None
+        )
+        result = replay_with(Landscape(), bundle, loaded, Arbiter(prefer=DEPTH))
+        assert {output.modality for output in result.outputs} == {served}
 
 
 def test_progress_is_told(recording):

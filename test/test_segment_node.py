@@ -24,6 +24,7 @@ from node_world import (  # noqa: F401
     tiny_model,
     world,
 )
+from tiny_bundle import make_tiny_bundle
 
 from crodino_core.modality import Modality
 from crodino_core.runtime.health import SensorState
@@ -266,6 +267,21 @@ def test_other_limits_while_running_forget_nothing_and_lose_no_mask(world: NodeW
     assert states(node) == {RGB: SensorState.LOST, DEPTH: SensorState.OK}
     world.play(cameras, lambda: len(masks) > count + 3, rgb=False)
     assert [message.data for message in served][-2:] == ['rgb', 'depth']
+
+
+def test_depth_is_valid_as_far_as_the_model_looks_until_a_range_is_given(
+    world: NodeWorld,  # noqa: F811
+    tmp_path,
+):
+    make_tiny_bundle(tmp_path / 'far', depth_range=(1.0, 1250.0))
+    node = world.segment_node(model=str(tmp_path / 'far'))
+    cameras = world.cameras()
+    cameras.make[DEPTH] = lambda: image_message(depth_image() * 100, '32FC1')
+    world.play(cameras, lambda: states(node)[DEPTH] is SensorState.OK)
+    assert set_parameter(node, 'depth_range', [0.1, 20.0]).successful
+    world.play(cameras, lambda: states(node)[DEPTH] is SensorState.INVALID)
+    assert set_parameter(node, 'depth_range', [0.0, 0.0]).successful
+    world.play(cameras, lambda: states(node)[DEPTH] is SensorState.OK)
 
 
 def test_averaging_can_be_switched_on_while_running(world: NodeWorld):  # noqa: F811

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from streams import PERIOD, color_image, depth, depth_image, rgb, stream
@@ -13,6 +15,7 @@ from crodino_core.modality import Modality
 from crodino_core.runtime.arbiter import Arbiter
 from crodino_core.runtime.engines import Prediction, load_engines
 from crodino_core.runtime.frame import Frame
+from crodino_core.runtime.health import HealthSettings, SensorState
 from crodino_core.runtime.quality import ConfidenceFit, QualityWatch
 from crodino_core.runtime.segmenter import FailoverSegmenter, Segmentation, sanitize_depth
 from crodino_core.runtime.selector import Selection
@@ -49,10 +52,14 @@ class RecordingEngine:
         return Prediction(blank, blank)
 
 
+def recording_engines() -> dict[Modality, RecordingEngine]:
+    return {modality: RecordingEngine() for modality in Modality}
+
+
 def recording_segmenter(
     bundle: ModelBundle, **options: str
 ) -> tuple[FailoverSegmenter, dict[Modality, RecordingEngine]]:
-    engines = {modality: RecordingEngine() for modality in Modality}
+    engines = recording_engines()
     return FailoverSegmenter(bundle, engines=engines, **options), engines
 
 
@@ -95,6 +102,16 @@ def test_a_black_image_does_not_reach_the_engine(bundle):
     segmenter, engines = recording_segmenter(bundle)
     assert segmenter.offer(rgb(0.0, np.zeros((*SIZE, 3), np.uint8))) is None
     assert not engines[RGB].images
+
+
+@pytest.mark.parametrize(
+    ('health', 'valid'), [(None, True), (HealthSettings(depth_range=(0.1, 20.0)), False)]
+)
+def test_depth_is_valid_as_far_as_the_network_looks_unless_told_otherwise(bundle, health, valid):
+    far = replace(bundle, depth_range=(1.0, 1250.0))
+    segmenter = FailoverSegmenter(far, health=health, engines=recording_engines())
+    segmenter.observe(depth(0.0, depth_image() * 100))
+    assert (segmenter.sensors[DEPTH].state is SensorState.OK) is valid
 
 
 def test_frames_that_change_their_size_midway_are_segmented(segmenter):

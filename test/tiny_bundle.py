@@ -18,7 +18,7 @@ BRIGHT = 128.0
 NEAR = 2.0
 
 
-def make_tiny_bundle(folder: Path) -> ModelBundle:
+def make_tiny_bundle(folder: Path, depth_range: tuple[float, float] = (0.1, 10.0)) -> ModelBundle:
     """Write the bundle: class 1 where RGB is brighter than 128, or depth is nearer than 2 m."""
     with tempfile.TemporaryDirectory() as scratch:
         networks = {m: Path(scratch) / f'{m}.onnx' for m in Modality}
@@ -32,7 +32,7 @@ def make_tiny_bundle(folder: Path) -> ModelBundle:
             input_size=NETWORK_SIZE,
             rgb_mean=(0.0, 0.0, 0.0),
             rgb_std=(1.0, 1.0, 1.0),
-            depth_range=(0.1, 10.0),
+            depth_range=depth_range,
             opset=17,
         )
 

@@ -13,6 +13,7 @@ from crodino_core.evaluation.replay_memory import PredictionMemory, RememberingS
 from crodino_core.evaluation.scenario import Scenario
 from crodino_core.runtime.arbiter import Arbiter
 from crodino_core.runtime.engines import LoadedEngines
+from crodino_core.runtime.health import HealthSettings
 from crodino_core.runtime.quality import watch_for
 from crodino_core.runtime.selector import FailoverSelector
 
@@ -36,9 +37,11 @@ def replay_with(
     :raises UsageError: see `replay`.
     """
     policy = asdict(arbiter)
-    segmenter = RememberingSegmenter(bundle, engines=loaded.engines, **policy)
+    health = HealthSettings().reaching(bundle.depth_range)
+    segmenter = RememberingSegmenter(bundle, engines=loaded.engines, health=health, **policy)
     segmenter.memory = memory
-    reference = FailoverSelector(quality=watch_for(bundle, arbiter.policy), **policy)
+    watch = watch_for(bundle, arbiter.policy)
+    reference = FailoverSelector(quality=watch, health=health, **policy)
     result = replay(recording, segmenter, reference, scenario, labels=bundle.labels, **options)
     facts = loaded.describe()
     result.model = bundle.name

@@ -21,7 +21,8 @@ UNIFORM_STD = 2.0
 CONSTANT_DEPTH_STD = 0.001
 """Metres; a real depth sensor is noisier than this even in front of a flat wall."""
 FARTHEST_PLAUSIBLE = 100.0
-"""Metres; a median beyond it in a float image means that the values are millimetres."""
+"""Metres; a median beyond it, and beyond what the sensor can mean, in a float image means that the
+values are millimetres."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,13 @@ def _depth_problem(
     sample: np.ndarray, depth_range: tuple[float, float], min_valid_depth: float
 ) -> Problem | None:
     """Wrong unit, too few valid pixels or one plane: `sample` is float32 [h, w]."""
+    nearest, farthest = depth_range
     measured = sample[(sample > 0) & (sample < np.inf)]
-    if 2 * np.count_nonzero(measured > FARTHEST_PLAUSIBLE) > measured.size:
+    if 2 * np.count_nonzero(measured > max(FARTHEST_PLAUSIBLE, farthest)) > measured.size:
         median = float(np.median(measured))
         return Problem(
             'wrong unit', f'the median depth is {median:.0f}: millimetres, metres were expected'
         )
-    nearest, farthest = depth_range
     valid = measured[(measured >= nearest) & (measured <= farthest)]
     share = valid.size / sample.size
     if share < min_valid_depth or valid.size == 0:

@@ -77,6 +77,16 @@ class HealthSettings:
             f'depth_range is {list(self.depth_range)}; [nearest, farthest] in metres was expected',
         )
 
+    def reaching(self, depth_range: tuple[float, float]) -> HealthSettings:
+        """Return the same limits with depth valid in another range too, metres.
+
+        For the range of a bundle: what its network looks at is never called invalid. Their union
+        is taken, not the bundle's alone: a sensor that sees farther than the network is healthy.
+        """
+        nearest, farthest = self.depth_range
+        both = min(nearest, depth_range[0]), max(farthest, depth_range[1])
+        return replace(self, depth_range=both)
+
 
 def _expect(condition: bool, message: str) -> None:
     if not condition:

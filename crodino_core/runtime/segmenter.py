@@ -16,7 +16,7 @@ from crodino_core.runtime.arbiter import FUSING
 from crodino_core.runtime.engines import AUTO, Engine, load_engines
 from crodino_core.runtime.engines.engine import Prediction
 from crodino_core.runtime.frame import Frame
-from crodino_core.runtime.health import USABLE, SensorHealth
+from crodino_core.runtime.health import USABLE, HealthSettings, SensorHealth
 from crodino_core.runtime.quality import signals_of, watch_for
 from crodino_core.runtime.selector import FailoverSelector, HealthOption, Selection
 
@@ -62,14 +62,19 @@ class FailoverSegmenter:
         """Load both networks, so that a failover waits for nothing.
 
         :param engine: 'auto' or one of `ENGINE_NAMES`; not looked at when `engines` are given.
-        :param policy, prefer, when_none, health: see `FailoverSelector`.
+        :param policy, prefer, when_none: see `FailoverSelector`.
+        :param health: limits of the health checks, for both sensors or for each; by default the
+            usual ones, with depth valid as far as the bundle's network looks at it.
         :param threads: CPU threads of the engine; None leaves them to its library.
         :param engines: loaded engines, one a modality (with logits for 'average' and 'best').
         :raises CrodinoError: no engine works, an option is wrong, or the bundle is not calibrated
             for the policy 'best'.
         """
         self.selector = FailoverSelector(
-            policy=policy, prefer=prefer, when_none=when_none, health=health
+            policy=policy,
+            prefer=prefer,
+            when_none=when_none,
+            health=HealthSettings().reaching(bundle.depth_range) if health is None else health,
         )
         self.selector.quality = watch_for(bundle, policy)
         self.bundle = bundle
