@@ -38,6 +38,7 @@ class SensorReport:
     """Of the learned period, messages per second."""
     age_s: float | None = None
     delay_from_realtime_s: float | None = None
+    """How old the newest image was when it came, by its stamp and the node's clock."""
     counts: Mapping[str, int] = field(default_factory=dict)
 
 

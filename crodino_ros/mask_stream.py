@@ -221,7 +221,6 @@ class MaskStream:
     def _sensor_report(self, modality: Modality) -> SensorReport:
         sensor, came = self._segmenter.sensors[modality], self._inputs[modality]
         age = None if sensor.last_arrival is None else self._time.glance() - sensor.last_arrival
-        real = self._node.get_clock().now().nanoseconds
         return SensorReport(
             modality=modality,
             state=sensor.state,
@@ -232,7 +231,7 @@ class MaskStream:
             frame_rate=came.rate.per_second(),
             expected_rate=1 / sensor.period if sensor.period else None,
             age_s=age,
-            delay_from_realtime_s=None if came.stamp_ns is None else (real - came.stamp_ns) * 1e-9,
+            delay_from_realtime_s=came.delay_s,
             counts=dict(sensor.counts),
         )
 

@@ -50,6 +50,8 @@ class SensorInput:
         self.rate = RecentRate()
         self.stamp_ns: int | None = None
         """Stamp of the newest message."""
+        self.delay_s: float | None = None
+        """How old it was when it came: the node's clock less the stamp, seconds."""
         self._now = now
         self._on_frame = on_frame
         self._on_damage = on_damage
@@ -105,6 +107,7 @@ class SensorInput:
         self.rate.add()
         try:
             self.stamp_ns = stamp_ns(message.header)
+            self.delay_s = (self._node.get_clock().now().nanoseconds - self.stamp_ns) * 1e-9
             image = _DECODE[self.modality](message)
         except CrodinoError as error:
             self._on_damage(self.modality, arrival, str(error))

@@ -518,6 +518,18 @@ def test_ages_go_by_simulated_time(world: NodeWorld, simulated):  # noqa: F811
     simulation.run(node, lambda: not from_rgb(masks.last), rgb=False, seconds=1.0)
 
 
+def test_the_delay_of_a_sensor_is_that_of_its_last_image_however_long_ago(
+    world: NodeWorld,  # noqa: F811
+    simulated,
+):
+    node, simulation = simulated
+    simulation.run(node, lambda: states(node) == HEALTHY)
+    simulation.run(node, lambda: states(node)[RGB] is SensorState.LOST, rgb=False)
+    color, _ = node._stream.sensor_reports()
+    assert color.age_s > 0.5
+    assert 0 <= color.delay_from_realtime_s < 0.05
+
+
 def test_a_paused_clock_is_no_dropout(world: NodeWorld, simulated):  # noqa: F811
     node, simulation = simulated
     masks = world.listen('segmentation/mask')
