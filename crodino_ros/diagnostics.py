@@ -33,7 +33,7 @@ class SensorReport:
     hint: str = ''
     """What seems wrong on the topic: nobody publishes, two do, the QoS does not fit."""
     frame_rate: float = 0.0
-    """Messages per second."""
+    """Messages per second of the node's time, simulated or not, as `expected_rate`."""
     expected_rate: float | None = None
     """Of the learned period, messages per second."""
     age_s: float | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Hashable
 
@@ -106,21 +105,25 @@ class RecentDurations:
 
 
 class RecentRate:
-    """How many events a second there were lately, by the steady clock."""
+    """How many events a second there were lately; time comes in from the caller.
+
+    Filled by one thread, read by another. Times that go back begin it anew.
+    """
 
     WINDOW = 3.0
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=1000)
 
-    def add(self) -> None:
-        """Take in an event that happens now."""
-        self._times.append(time.monotonic())
+    def add(self, now: float) -> None:
+        """Take in an event, seconds."""
+        if self._times and now < self._times[-1]:
+            self._times.clear()
+        self._times.append(now)
 
-    def per_second(self) -> float:
+    def per_second(self, now: float) -> float:
         """Events per second of the last `WINDOW` seconds; 0 with fewer than two."""
-        now = time.monotonic()
-        recent = [t for t in list(self._times) if t > now - self.WINDOW]
-        if len(recent) < 2 or now - recent[-1] > self.WINDOW / 2:
+        recent = [t for t in list(self._times) if now - self.WINDOW < t <= now]
+        if len(recent) < 2 or recent[0] == recent[-1] or now - recent[-1] > self.WINDOW / 2:
             return 0.0
         return (len(recent) - 1) / (recent[-1] - recent[0])

@@ -202,7 +202,7 @@ class MaskStream:
         latency = self._time.glance() - selection.frame.arrival
         self._latency.add(latency)
         self._overhead.add(latency - inference)
-        self._rate.add()
+        self._rate.add(self._time.glance())
         self.masks += 1
         self.error = ''
         self._segmenter.compare(selection)  # now that the mask is out
@@ -220,7 +220,8 @@ class MaskStream:
 
     def _sensor_report(self, modality: Modality) -> SensorReport:
         sensor, came = self._segmenter.sensors[modality], self._inputs[modality]
-        age = None if sensor.last_arrival is None else self._time.glance() - sensor.last_arrival
+        now = self._time.glance()
+        age = None if sensor.last_arrival is None else now - sensor.last_arrival
         return SensorReport(
             modality=modality,
             state=sensor.state,
@@ -228,7 +229,7 @@ class MaskStream:
             cause=sensor.cause,
             detail=sensor.detail,
             hint=self._hints[modality] and came.explain(),
-            frame_rate=came.rate.per_second(),
+            frame_rate=came.rate.per_second(now),
             expected_rate=1 / sensor.period if sensor.period else None,
             age_s=age,
             delay_from_realtime_s=came.delay_s,
@@ -245,7 +246,7 @@ class MaskStream:
             expected_miou={m: quality.expected(m) for m in Modality} if quality else {},
             hint=self._outputs.explain(),
             unknown_parameters=unknown_parameters,
-            mask_rate=self._rate.per_second(),
+            mask_rate=self._rate.per_second(self._time.glance()),
             wanted=self._outputs.wanted(),
             error=self.error,
             masks=self.masks,

@@ -104,7 +104,7 @@ class SensorInput:
 
     def _receive(self, message: Any) -> None:
         arrival = self._now()
-        self.rate.add()
+        self.rate.add(arrival)
         try:
             self.stamp_ns = stamp_ns(message.header)
             self.delay_s = (self._node.get_clock().now().nanoseconds - self.stamp_ns) * 1e-9

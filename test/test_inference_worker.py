@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
+import numpy as np
 import pytest
 from streams import depth, rgb
 
@@ -101,7 +102,32 @@ def test_percentiles_are_in_milliseconds():
 
 def test_a_rate_needs_two_events():
     rate = RecentRate()
-    rate.add()
-    assert rate.per_second() == 0.0
-    rate.add()
-    assert rate.per_second() > 0.0
+    rate.add(10.0)
+    assert rate.per_second(10.0) == 0.0
+    rate.add(10.1)
+    assert rate.per_second(10.1) == pytest.approx(10.0)
+
+
+def test_a_rate_is_that_of_the_last_seconds_and_ends_with_the_events():
+    rate = RecentRate()
+    times = [*np.arange(0.0, 10.0, 0.2), *np.arange(10.0, 15.0, 0.05)]
+    for now in times:
+        rate.add(float(now))
+    assert rate.per_second(15.0) == pytest.approx(20.0)
+    assert rate.per_second(17.0) == 0.0
+
+
+def test_a_rate_begins_anew_when_time_goes_back():
+    rate = RecentRate()
+    for now in (100.0, 100.1, 100.2, 5.0):
+        rate.add(now)
+    assert rate.per_second(5.0) == 0.0
+    rate.add(5.5)
+    assert rate.per_second(5.5) == pytest.approx(2.0)
+
+
+def test_events_at_one_instant_have_no_rate():
+    rate = RecentRate()
+    for _ in range(3):
+        rate.add(7.0)  # simulated time stands still
+    assert rate.per_second(7.0) == 0.0

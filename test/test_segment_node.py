@@ -530,6 +530,15 @@ def test_the_delay_of_a_sensor_is_that_of_its_last_image_however_long_ago(
     assert 0 <= color.delay_from_realtime_s < 0.05
 
 
+def test_rates_go_by_simulated_time_however_fast_it_goes(world: NodeWorld, simulated):  # noqa: F811
+    node, simulation = simulated
+    masks = world.listen('segmentation/mask')
+    simulation.run(node, lambda: len(masks) > 20 and states(node) == HEALTHY)
+    for sensor in node._stream.sensor_reports():
+        assert sensor.frame_rate == pytest.approx(20.0, rel=0.1)
+        assert sensor.expected_rate == pytest.approx(20.0, rel=0.1)
+
+
 def test_a_paused_clock_is_no_dropout(world: NodeWorld, simulated):  # noqa: F811
     node, simulation = simulated
     masks = world.listen('segmentation/mask')
