@@ -141,7 +141,10 @@ class MaskStream:
         self._go_on(self._segmenter.poll(self._time.now()))
 
     def _begin_anew(self) -> None:
-        self._log.info('time has jumped: the periods of the sensors are learned anew')
+        self._log.info(
+            'time has jumped: the periods of the sensors are learned anew',
+            throttle_duration_sec=5.0,
+        )
         self._began = self._time.now()
         self._segmenter.reset(self._began)
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
+from statistics import median
 
 from crodino_ros.middleware import Clock, ClockChange, Duration, JumpThreshold, TimeJump
 
 JUMP = 1.0
-"""Seconds; `/clock` going forward by more at once is a jump, as is any step back."""
+"""Seconds; `/clock` going forward by more at once is a jump, unless it usually does so."""
+_UNUSUAL = 5.0
+"""Times the usual tick; one may hold what several ticks that were missed would have brought."""
+_TICKS = 5
+"""Their median is the usual tick: one jump among them does not change it."""
 _REMEMBERED = 0.9
 """Share of the past in the running means of the ticks."""
 _PAUSE = 1.0
@@ -57,6 +63,25 @@ class SimulatedTime:
         return self._latest
 
 
+class TickWatch:
+    """Tells jumps of `/clock` from its ticks.
+
+    A bag played 50 times as fast with 40 ticks a second goes on by 1.25 s at each of them: what a
+    jump is depends on the ticks before.
+    """
+
+    def __init__(self) -> None:
+        self._advances: deque[float] = deque(maxlen=_TICKS)
+
+    def jumps(self, advance: float) -> bool:
+        """Take in a step of `/clock`, seconds; return whether it is a jump, as any step back is."""
+        if advance < 0:
+            return True
+        usual = median(self._advances) if self._advances else 0.0
+        self._advances.append(advance)
+        return advance > max(JUMP, _UNUSUAL * usual)
+
+
 class Attention:
     """Takes out of a time what passed while nobody looked.
 
@@ -99,6 +124,7 @@ class SensorTime:
         self._on_jump = on_jump
         self._on_due = on_due
         self._simulated = SimulatedTime()
+        self._ticks = TickWatch()
         self._attention = Attention()
         self._is_simulated = self._clock_is_simulated()
         any_step = JumpThreshold(
@@ -137,9 +163,8 @@ class SensorTime:
             ClockChange.ROS_TIME_ACTIVATED,
             ClockChange.ROS_TIME_DEACTIVATED,
         )
-        advance = jump.delta.nanoseconds * 1e-9
         began = self._simulated.now(0.0) > 0.0
-        jumped = changed or (began and not 0 <= advance <= JUMP)
+        jumped = changed or (began and self._ticks.jumps(jump.delta.nanoseconds * 1e-9))
         if jumped:
             self._simulated.reset()
             self._attention = Attention()

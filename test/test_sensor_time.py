@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
-from crodino_ros.sensor_time import Attention, SimulatedTime
+from crodino_ros.middleware import ClockChange
+from crodino_ros.sensor_time import Attention, SensorTime, SimulatedTime
 
 
 def ticking(
@@ -58,6 +60,45 @@ def test_time_never_falls_and_a_pause_does_not_slow_it_down():
     assert simulated.now(last + 50.0) >= before
     simulated.tick(1000 + last + 0.026, last + 50.025)
     assert simulated.now(last + 50.035) == pytest.approx(1000 + last + 0.036, abs=2e-3)
+
+
+class HandDrivenClock:
+    """A clock of ROS time that calls back at each step, as that of a node with `use_sim_time`."""
+
+    ros_time_is_active = True
+
+    def __init__(self) -> None:
+        self._nanoseconds = 0
+
+    def create_jump_callback(self, threshold, *, pre_callback=None, post_callback):
+        self._called = post_callback
+        return SimpleNamespace(unregister=lambda: None)
+
+    def now(self):
+        return SimpleNamespace(nanoseconds=self._nanoseconds)
+
+    def go_to(self, seconds: float) -> None:
+        before, self._nanoseconds = self._nanoseconds, round(seconds * 1e9)
+        delta = SimpleNamespace(nanoseconds=self._nanoseconds - before)
+        self._called(SimpleNamespace(clock_change=ClockChange.ROS_TIME_NO_CHANGE, delta=delta))
+
+
+@pytest.mark.parametrize('step', [0.001, 0.025, 1.25, 10.0])
+def test_ticks_are_no_jumps_however_long_they_are(step):
+    clock, jumps = HandDrivenClock(), []
+    SensorTime(clock, on_jump=lambda: jumps.append(clock.now()), on_due=lambda: None)
+    for index in range(3):  # the first that is so long may be a jump or a tick
+        clock.go_to(1000.0 + index * step)
+    jumps.clear()
+    for index in [*range(3, 30), 32, 33]:  # one message was lost
+        clock.go_to(1000.0 + index * step)
+    assert not jumps
+    clock.go_to(1000.0 + 34 * step + 60.0)
+    assert len(jumps) == 1
+    clock.go_to(1000.0 + 35 * step + 60.0)
+    assert len(jumps) == 1
+    clock.go_to(1000.0)
+    assert len(jumps) == 2
 
 
 def test_without_a_deadline_time_is_the_time_given():
