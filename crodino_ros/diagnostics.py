@@ -49,6 +49,11 @@ class OutputReport:
     active: str
     """'rgb', 'depth', 'both' or 'none'."""
     engine: str
+    engine_version: str = ''
+    engine_device: str = ''
+    """Where it really runs."""
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    """Engines that were tried before, and why they could not be used."""
     mask_rate: float = 0.0
     wanted: bool = True
     """Whether anybody listens; inference rests while nobody does."""
@@ -132,6 +137,9 @@ def _output_status(node: str, sensors: Sequence[SensorReport], output: OutputRep
     values = {
         'active_modality': output.active,
         'engine': output.engine,
+        'engine_version': output.engine_version,
+        'engine_device': output.engine_device,
+        **{f'passed_over {name}': why for name, why in output.passed_over.items()},
         'mask_rate': f'{output.mask_rate:.2f}',
         'masks': str(output.masks),
         'dropped': str(output.dropped),

@@ -46,7 +46,7 @@ ENGINE_PARAMETERS = (
         'engine_fallback',
         False,
         'Whether the next engine of the order is taken where the named one cannot be used; the '
-        'log and /diagnostics say so.',
+        'log and /diagnostics say which, and why.',
         at_configure=True,
     ),
     ParameterSpec(

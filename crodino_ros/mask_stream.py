@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
@@ -239,12 +240,20 @@ class MaskStream:
             counts=dict(sensor.counts),
         )
 
-    def output_report(self, engine: str, unknown_parameters: Sequence[str]) -> OutputReport:
-        """The condition of the masks, for the diagnostics."""
+    def output_report(
+        self, engine: Mapping[str, Any], unknown_parameters: Sequence[str]
+    ) -> OutputReport:
+        """The condition of the masks, for the diagnostics.
+
+        :param engine: see `LoadedEngines.describe`.
+        """
         quality = self._segmenter.selector.quality
         return OutputReport(
             active=self._active,
-            engine=engine,
+            engine=engine['name'],
+            engine_version=engine['version'],
+            engine_device=engine['device'],
+            passed_over=engine['passed_over'],
             left_out=self._left_out(),
             expected_miou={m: quality.expected(m) for m in Modality} if quality else {},
             hint=self._outputs.explain(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -68,9 +70,14 @@ class Networks:
             warm_up(engine, modality, expected[modality])
         return cls(bundle, loaded, fuses)
 
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Name, version and device of the engine, and which were passed over and why."""
+        return self.loaded.describe()
+
     def __str__(self) -> str:
-        facts = self.loaded.describe()
-        passed_over = [f'{n} was passed over: {why}' for n, why in self.loaded.passed_over.items()]
+        facts = self.facts
+        passed_over = [f'{n} was passed over: {why}' for n, why in facts['passed_over'].items()]
         line = (
             f'model {self.bundle.name} ({len(self.bundle.labels)} classes) in '
             f'{self.bundle.precision} on {facts["name"]} {facts["version"]}, {facts["device"]}'

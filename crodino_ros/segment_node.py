@@ -223,7 +223,7 @@ class SegmentNode(LifecycleNode):
             message = report_inactive(stamp, name, self._state, self._problem)
         else:
             ignored = [*self._unknown, *self._unused]
-            output = self._stream.output_report(self._networks.loaded.name, ignored)
+            output = self._stream.output_report(self._networks.facts, ignored)
             message = report(stamp, name, self._stream.sensor_reports(), output)
         self._reported_at = time.monotonic()
         self._diagnostics.publish(message)

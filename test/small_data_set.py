@@ -32,8 +32,13 @@ def small_frame(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rgb, depth, label
 
 
-def write_small_data_set(folder: Path, frames: int = 4) -> Path:
-    """Write `frames` training frames and two of each of val and test."""
+def write_small_data_set(
+    folder: Path, frames: int = 4, classes: tuple[str, ...] = CLASSES
+) -> Path:
+    """Write `frames` training frames and two of each of val and test.
+
+    :param classes: their names; what belongs to none of them is background.
+    """
     counts = {'train': frames, 'val': 2, 'test': 2}
     splits: dict[str, list[str]] = {split: [] for split in counts}
     for kind in ('color', 'depth', 'label'):
@@ -42,6 +47,7 @@ def write_small_data_set(folder: Path, frames: int = 4) -> Path:
     for split, count in counts.items():
         for _ in range(count):
             rgb, depth, label = small_frame(index)
+            label[(label >= len(classes)) & (label < 255)] = 0
             name = f'{index:04d}'
             cv2.imwrite(str(folder / f'room/color/{name}.png'), rgb[..., ::-1])
             cv2.imwrite(str(folder / f'room/depth/{name}.png'), depth)
@@ -49,11 +55,11 @@ def write_small_data_set(folder: Path, frames: int = 4) -> Path:
             splits[split].append(f'room/{name}')
             index += 1
     (folder / 'splits.json').write_text(json.dumps(splits))
-    classes = [
+    described = [
         {'index': i, 'name': name, 'color_rgb': [90 * i, 50, 200]}
-        for i, name in enumerate(CLASSES)
+        for i, name in enumerate(classes)
     ]
-    (folder / 'classes.yaml').write_text(yaml.safe_dump({'classes': classes}))
+    (folder / 'classes.yaml').write_text(yaml.safe_dump({'classes': described}))
     (folder / 'camera.yaml').write_text('depth: {scale_to_metres: 0.001}\n')
     return folder
 

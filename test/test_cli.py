@@ -1,11 +1,13 @@
 """The command line as its users and their scripts see it."""
 
 import errno
+import importlib.util
 import json
 import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from small_bag import write_small_bag
@@ -73,6 +75,40 @@ def test_bench_refuses_what_a_part_would_not_look_at(crodino, arguments, named):
     code, _, err = crodino('bench', *arguments)
     assert code == 2
     assert named in assert_one_line(err)
+
+
+@pytest.mark.parametrize('form', [(), ('--json',)])
+def test_a_replay_says_which_engines_were_passed_over_and_why(
+    crodino, bag, bundle, monkeypatch, form
+):
+    hide(monkeypatch, 'openvino')
+    code, out, err = crodino('replay', bag, '--model', bundle, '--out', 'run', *form)
+    assert code == 0
+    assert 'openvino was passed over: ' in err and 'pip install openvino' in err
+    report = json.loads(Path('run', 'report.json').read_text())
+    assert report['engine'].startswith('onnxruntime 1.') and report['device']
+    assert 'openvino' in report['engines_passed_over']
+    if form:
+        assert json.loads(out)['engines_passed_over'] == report['engines_passed_over']
+
+
+def test_scores_name_the_engine_and_those_that_were_passed_over(
+    crodino, bundle, monkeypatch, tmp_path
+):
+    hide(monkeypatch, 'openvino')
+    data = write_small_data_set(tmp_path / 'data', classes=('background', 'thing'))
+    code, out, err = crodino('evaluate', '--model', bundle, '--data', data)
+    assert code == 0, err
+    assert 'openvino was passed over: ' in err
+    assert 'engine: onnxruntime 1.' in out
+
+
+def hide(monkeypatch, library):
+    """Have a library not installed."""
+    installed = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name, *of: None if name == library else installed(name)
+    )
 
 
 def test_json_is_one_object_on_stdout_with_the_promised_keys(crodino, bag, bundle):

@@ -70,6 +70,20 @@ def test_a_failing_engine_is_an_error():
     assert 'no memory' in output.message
 
 
+def test_the_engine_is_named_with_what_it_runs_on_and_why_it_is_not_another():
+    output = statuses(
+        *(SensorState.OK, SensorState.OK),
+        engine_version='2026.4',
+        engine_device='CPU (2 threads)',
+        passed_over={'tensorrt': 'no GPU'},
+    )['output']
+    values = {pair.key: pair.value for pair in output.values}
+    assert output.level == OK
+    assert (values['engine'], values['engine_version']) == ('openvino', '2026.4')
+    assert values['engine_device'] == 'CPU (2 threads)'
+    assert values['passed_over tensorrt'] == 'no GPU'
+
+
 def test_masks_that_nobody_wants_are_no_failure():
     output = statuses(SensorState.OK, SensorState.OK, wanted=False)['output']
     assert output.level == OK

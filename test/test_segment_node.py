@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import threading
 import time
@@ -203,6 +204,24 @@ def test_nothing_is_computed_for_nobody(world: NodeWorld):  # noqa: F811
     world.play(cameras, lambda: states(node) == HEALTHY and served and served.last.data == 'rgb')
     world.play(cameras, lambda: 'output' in tasks and 'nobody' in tasks['output'].message)
     assert node._stream.masks == 0
+
+
+def test_diagnostics_name_the_engine_and_those_that_were_passed_over(
+    world: NodeWorld,  # noqa: F811
+    monkeypatch,
+):
+    installed = importlib.util.find_spec
+    hidden = ('tensorrt', 'openvino')
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name: None if name in hidden else installed(name)
+    )
+    node, tasks = world.segment_node(engine='openvino', engine_fallback=True), world.diagnostics()
+    world.until(lambda: 'output' in tasks and tasks['output'].values)
+    values = {pair.key: pair.value for pair in tasks['output'].values}
+    engine = node._segmenter.engines[RGB]
+    assert values['engine'] == 'onnxruntime'
+    assert (values['engine_version'], values['engine_device']) == (engine.version, engine.device)
+    assert 'pip install openvino' in values['passed_over openvino']
 
 
 def test_confidence_and_overlay_come_when_somebody_listens(world: NodeWorld):  # noqa: F811

@@ -70,6 +70,7 @@ def summarize(result: ReplayResult) -> dict[str, Any]:
         'model': result.model,
         'engine': result.engine,
         'device': result.device,
+        'engines_passed_over': dict(result.engines_passed_over),
         'policy': dict(result.policy),
         'inference_time_ms': result.inference_time,
         'frames': _by_name(result.frames),

@@ -239,6 +239,8 @@ class ReplayResult:
     model: str = ''
     engine: str = ''
     device: str = ''
+    engines_passed_over: Mapping[str, str] = field(default_factory=dict)
+    """Engines that were tried before it, and why they could not be used."""
     inference_time: InferenceTime = None
     """Milliseconds, or 'measured', by which masks are out after the decision; None: at once."""
     masks_dropped: int = 0

@@ -47,5 +47,6 @@ def replay_with(
     result.model = bundle.name
     result.engine = f'{facts["name"]} {facts["version"]}'
     result.device = facts['device']
+    result.engines_passed_over = facts['passed_over']
     result.policy = {key: str(value) for key, value in policy.items()}
     return result

@@ -28,6 +28,7 @@ from crodino_ros.commands.options import (
     default_model,
     out_option,
     print_json,
+    say_passed_over,
 )
 
 
@@ -77,6 +78,7 @@ def evaluate(
     """Score a bundle on a data set, whole or with a modality missing or noisy."""
     bundle = ModelBundle.load(model or default_model(), precision, parse_resolution(resolution))
     report = score_bundle(bundle, data, split, protocol, policy, engine, threads, exact)
+    say_passed_over(report['engine']['passed_over'])
     if as_json:
         print_json(report)
         return
@@ -119,6 +121,9 @@ def _print_report(report: dict[str, Any]) -> None:
     console.print(table)
     for key, value in report['summary'].items():
         console.print(f'{key.replace("_", " ")}: {_percent(value)}')
+    engine = report['engine']
+    words = f'engine: {engine["name"]} {engine["version"]}, {engine["device"]}'
+    console.print(words, markup=False, highlight=False)
 
 
 def _print_confusion(report: dict[str, Any], state: str) -> None:

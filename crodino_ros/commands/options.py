@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,6 +108,16 @@ notes = Console(stderr=True)
 def default_model() -> Path:
     """Folder of the bundle that ships with the package."""
     return share_directory() / 'models' / DEFAULT_MODEL
+
+
+def say_passed_over(engines: Mapping[str, str]) -> None:
+    """Say on stderr which engines could not be used.
+
+    :param engines: why, by name.
+    """
+    for name, why in engines.items():
+        words = f'{name} was passed over: {why}'
+        notes.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(content: dict[str, Any]) -> None:

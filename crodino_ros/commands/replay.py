@@ -31,6 +31,7 @@ from crodino_ros.commands.options import (
     notes,
     out_option,
     print_json,
+    say_passed_over,
     tidy_on_sigterm,
 )
 from crodino_ros.replay_run import ReplaySettings, replay_bag
@@ -97,6 +98,7 @@ def replay(
     with tidy_on_sigterm():
         result = replay_bag(bag, settings, out)
         _, page = write_report(result, out)
+    say_passed_over(result.engines_passed_over)
     for warning in result.warnings:
         notes.print(f'warning: {warning}', markup=False, highlight=False, soft_wrap=True)
     if as_json:
