@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ class ParameterSpec:
     limits: tuple[float, float] | None = None
     """Least and greatest value."""
     at_configure: bool = False
-    """Read when the node is configured; refused while it is."""
+    """Read when the node is configured; another value is refused while it is."""
     read_only: bool = False
 
     def descriptor(self) -> Any:
@@ -93,6 +94,13 @@ def _warn_of_unknown(node: Node, name: str, known: Sequence[str]) -> None:
 def values(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, Any]:
     """The present value of every parameter."""
     return {spec.name: node.get_parameter(spec.name).value for spec in specs}
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two values of a parameter are equal; sequences may be lists, tuples or arrays."""
+    if isinstance(first, (list, tuple, array)) and isinstance(second, (list, tuple, array)):
+        return list(first) == list(second)
+    return bool(first == second)
 
 
 def check_choices(specs: Iterable[ParameterSpec], given: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ from crodino_ros.middleware import (
 from crodino_ros.middleware.msg import DiagnosticArray, SetParametersResult
 from crodino_ros.networks import BackgroundLoad, Networks
 from crodino_ros.node_main import run_node
-from crodino_ros.node_parameters import declare, unused_qos_overrides, values
+from crodino_ros.node_parameters import declare, same, unused_qos_overrides, values
 from crodino_ros.segment_settings import PARAMETERS, SegmentSettings
 from crodino_ros.serving_log import NONE
 
@@ -58,6 +58,7 @@ class SegmentNode(LifecycleNode):
         self._unused: list[str] = []
         self._settings = SegmentSettings.from_parameters(values(self, PARAMETERS))
         self.add_on_set_parameters_callback(self._on_set_parameters)
+        self.add_post_set_parameters_callback(self._apply_parameters)
         self._reported_at = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._status = self.create_publisher(DiagnosticArray, 'segmentation/status', LATCHED)
@@ -164,9 +165,10 @@ class SegmentNode(LifecycleNode):
             self.trigger_activate()
 
     def _on_set_parameters(self, changed: list[Parameter]) -> Any:
-        """Refuse what makes no sense, with the reason; apply the rest at once."""
+        """Refuse what makes no sense, with the reason; nothing is applied yet."""
         given = {p.name: p.value for p in changed}
-        fixed = sorted(FIXED & given.keys())
+        present = values(self, PARAMETERS)
+        fixed = sorted(n for n in FIXED & given.keys() if not same(given[n], present[n]))
         if fixed and self._segmenter is not None:
             return SetParametersResult(
                 successful=False,
@@ -174,16 +176,19 @@ class SegmentNode(LifecycleNode):
                 'clean it up, set it, and configure it again',
             )
         try:
-            settings = SegmentSettings.from_parameters({**values(self, PARAMETERS), **given})
+            settings = SegmentSettings.from_parameters({**present, **given})
             if self._networks is not None:
                 watch_for(self._networks.bundle, settings.arbiter.policy)
         except CrodinoError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self._settings = settings
+        return SetParametersResult(successful=True)
+
+    def _apply_parameters(self, changed: list[Parameter]) -> None:
+        """Take over what is set now, which no other callback has refused either."""
+        self._settings = SegmentSettings.from_parameters(values(self, PARAMETERS))
         if self._stream is not None:
             self._stream.apply(self._possible())
             self._load_for_fusing()
-        return SetParametersResult(successful=True)
 
     def _possible(self) -> SegmentSettings:
         """The settings that the networks as they are loaded can follow."""

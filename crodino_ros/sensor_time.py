@@ -74,7 +74,7 @@ class TickWatch:
         self._advances: deque[float] = deque(maxlen=_TICKS)
 
     def jumps(self, advance: float) -> bool:
-        """Take in a step of `/clock`, seconds; return whether it is a jump, as any step back is."""
+        """Take in a step of `/clock`, seconds; say whether it is a jump, as any step back is."""
         if advance < 0:
             return True
         usual = median(self._advances) if self._advances else 0.0

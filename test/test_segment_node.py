@@ -31,14 +31,22 @@ from crodino_core.modality import Modality
 from crodino_core.runtime.health import SensorState
 from crodino_ros.messages import stamp_ns
 from crodino_ros.middleware import (
+    Parameter,
     QoSProfile,
     TransitionCallbackReturn,
     qos_profile_sensor_data,
     rclpy,
 )
 from crodino_ros.middleware.msg import Clock as ClockMessage
-from crodino_ros.middleware.msg import CompressedImage, DiagnosticStatus, Image, LabelInfo
+from crodino_ros.middleware.msg import (
+    CompressedImage,
+    DiagnosticStatus,
+    Image,
+    LabelInfo,
+    SetParametersResult,
+)
 from crodino_ros.networks import Networks
+from crodino_ros.segment_settings import PARAMETERS
 
 RGB, DEPTH = Modality.RGB, Modality.DEPTH
 BRIGHT_LEFT = np.repeat(np.array([[1, 0]], np.uint8), SIZE[1] // 2, axis=1)
@@ -263,6 +271,28 @@ def test_a_value_that_makes_no_sense_is_refused_with_the_reason(
     assert not result.successful
     assert reason in result.reason
     assert node.get_parameter(name).value == before
+
+
+def test_parameters_that_are_set_to_what_they_are_are_taken(world: NodeWorld):  # noqa: F811
+    node = world.segment_node()
+    for spec in PARAMETERS:
+        if not spec.read_only:
+            result = set_parameter(node, spec.name, node.get_parameter(spec.name).value)
+            assert result.successful, result.reason
+    assert set_parameter(node, 'warm_up_size', array('q', SIZE)).successful
+    assert 'deactivate' in set_parameter(node, 'warm_up_size', [96, 128]).reason
+
+
+def test_what_another_callback_refuses_is_not_applied(world: NodeWorld):  # noqa: F811
+    node = world.segment_node()
+    before = node._stream.settings
+    no = SetParametersResult(successful=False, reason='not now')
+    node.add_on_set_parameters_callback(lambda changed: no)
+    node.add_on_set_parameters_callback(node._on_set_parameters)  # the last added is asked first
+    changes = [Parameter('prefer', value='depth'), Parameter('timeout', value=0.3)]
+    assert node.set_parameters_atomically(changes).reason == 'not now'
+    assert node.get_parameter('prefer').value == 'rgb'
+    assert node._stream.settings == node._settings == before
 
 
 def test_the_preferred_sensor_can_be_changed_while_running(world: NodeWorld):  # noqa: F811

@@ -99,7 +99,8 @@ def replay(
     :param read_ahead: read the recording in a thread of its own; nothing is gained by it where
         the processors have other work, or where the recording is in memory.
     :param clock: measures latency and the duration of the replay, seconds.
-    :return: all records; `result.model`, `policy` and what names the engine are the caller's to set.
+    :return: all records; `result.model`, `policy` and what names the engine are the caller's to
+        set.
     :raises UsageError: a fault of the scenario ends before it starts, or two contradict.
     """
     result = ReplayResult(
