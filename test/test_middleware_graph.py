@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from embedded_world import World, world  # noqa: F401
 
@@ -148,3 +150,33 @@ def test_the_embedded_middleware_can_be_asked_for(monkeypatch):
     monkeypatch.setenv('CRODINO_MIDDLEWARE', 'dds')
     with pytest.raises(UsageError, match='auto, rclpy or embedded'):
         uses_rclpy()
+
+
+def fake_rclpy(monkeypatch, tmp_path, *modules: str) -> None:
+    """Have an rclpy with these modules found before any other."""
+    (tmp_path / 'rclpy').mkdir()
+    for module in ('__init__', *modules):
+        (tmp_path / 'rclpy' / f'{module}.py').touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition('.')[0] == 'rclpy']:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delenv('CRODINO_MIDDLEWARE', raising=False)
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+
+
+@pytest.mark.parametrize('wanted', ['auto', 'rclpy'])
+def test_an_rclpy_that_is_too_old_is_refused_with_what_to_do(monkeypatch, tmp_path, wanted):
+    fake_rclpy(monkeypatch, tmp_path, 'clock', 'qos_event')
+    monkeypatch.setenv('CRODINO_MIDDLEWARE', wanted)
+    with pytest.raises(UsageError) as refused:
+        uses_rclpy()
+    for words in ('ROS 2 humble', 'no rclpy.clock_type', 'Jazzy or newer was expected'):
+        assert words in str(refused.value)
+    assert 'CRODINO_MIDDLEWARE=embedded' in str(refused.value)
+    monkeypatch.setenv('CRODINO_MIDDLEWARE', 'embedded')
+    assert uses_rclpy() is False
+
+
+def test_an_rclpy_with_what_the_nodes_need_is_taken(monkeypatch, tmp_path):
+    fake_rclpy(monkeypatch, tmp_path, 'clock_type', 'event_handler')
+    assert uses_rclpy() is True
