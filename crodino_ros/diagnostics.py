@@ -8,17 +8,8 @@ from typing import Any
 
 from crodino_core.modality import Modality
 from crodino_core.runtime.health import USABLE, SensorState
+from crodino_ros.message_content import SENSOR_LEVELS
 from crodino_ros.middleware.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-
-SENSOR_LEVELS = {
-    SensorState.NOT_RECEIVED: DiagnosticStatus.STALE,
-    SensorState.OK: DiagnosticStatus.OK,
-    SensorState.LATE: DiagnosticStatus.WARN,
-    SensorState.RECOVERING: DiagnosticStatus.WARN,
-    SensorState.LOST: DiagnosticStatus.ERROR,
-    SensorState.FROZEN: DiagnosticStatus.ERROR,
-    SensorState.INVALID: DiagnosticStatus.ERROR,
-}
 
 
 @dataclass(frozen=True)
@@ -105,7 +96,7 @@ def _sensor_status(node: str, sensor: SensorReport) -> Any:
         'delay_from_realtime_ms': _number(sensor.delay_from_realtime_s, 1e3),
         **{f'count {cause}': str(count) for cause, count in sorted(sensor.counts.items())},
     }
-    level = SENSOR_LEVELS[sensor.state]
+    level = getattr(DiagnosticStatus, SENSOR_LEVELS[sensor.state].name)
     if level == DiagnosticStatus.OK and sensor.hint:
         level = DiagnosticStatus.WARN
     return _status(node, str(sensor.modality), level, ': '.join(words), values)

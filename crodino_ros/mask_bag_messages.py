@@ -10,24 +10,14 @@ import numpy as np
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from crodino_core.evaluation.report_images import mask_png
-from crodino_core.labels import UNLABELLED, LabelSet
+from crodino_core.labels import LabelSet
 from crodino_core.modality import Modality
-from crodino_core.runtime.health import SensorHealth, SensorState
+from crodino_core.runtime.health import SensorHealth
+from crodino_ros.message_content import SENSOR_LEVELS, class_map
 from crodino_ros.messages import encode_image
 
 _VISION_CLASS = 'uint16 class_id\nstring class_name\n'
 _LABEL_INFO = 'std_msgs/Header header\nvision_msgs/VisionClass[] class_map\nfloat32 threshold\n'
-_OK, _WARN, _ERROR, _STALE = range(4)
-_LEVELS = {
-    SensorState.NOT_RECEIVED: _STALE,
-    SensorState.OK: _OK,
-    SensorState.LATE: _WARN,
-    SensorState.RECOVERING: _WARN,
-    SensorState.LOST: _ERROR,
-    SensorState.FROZEN: _ERROR,
-    SensorState.INVALID: _ERROR,
-}
-"""diagnostic_msgs/DiagnosticStatus levels, as the live node reports them."""
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 80)
 
 
@@ -66,11 +56,7 @@ class MaskBagMessages:
 
     def label_info(self, header: Any, labels: LabelSet) -> Any:
         """Make a vision_msgs/LabelInfo with the unlabelled value."""
-        names = [*enumerate(labels.names), (UNLABELLED, 'unlabelled')]
-        classes = [
-            self._new('vision_msgs/msg/VisionClass', class_id=index, class_name=name)
-            for index, name in names
-        ]
+        classes = class_map(labels, self.types.types['vision_msgs/msg/VisionClass'])
         return self._new(
             'vision_msgs/msg/LabelInfo', header=header, class_map=classes, threshold=0.0
         )
@@ -86,7 +72,7 @@ class MaskBagMessages:
         values |= {f'count {cause}': str(n) for cause, n in sorted(sensor.counts.items())}
         return self._new(
             'diagnostic_msgs/msg/DiagnosticStatus',
-            level=_LEVELS[sensor.state],
+            level=int(SENSOR_LEVELS[sensor.state]),
             name=f'replay: {modality}',
             message=': '.join(dict.fromkeys(word for word in words if word)),
             hardware_id='replay',

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from crodino_core.labels import UNLABELLED, LabelSet
+from crodino_core.labels import LabelSet
 from crodino_core.runtime.segmenter import Segmentation
+from crodino_ros.message_content import class_map
 from crodino_ros.messages import encode_image
 from crodino_ros.middleware import (
     DurabilityPolicy,
@@ -60,12 +61,11 @@ class MaskOutputs:
 
     def announce_labels(self) -> None:
         """Publish the classes; the topic is latched, once an activation is enough."""
-        names = [*enumerate(self._labels.names), (UNLABELLED, 'unlabelled')]
         stamp = self._node.get_clock().now().to_msg()
         self._label_info.publish(
             LabelInfo(
                 header=Header(stamp=stamp),
-                class_map=[VisionClass(class_id=i, class_name=name) for i, name in names],
+                class_map=class_map(self._labels, VisionClass),
                 threshold=0.0,
             )
         )

@@ -8,6 +8,7 @@ from node_world import NATIVE  # noqa: F401  (skips where there is no middleware
 from crodino_core.modality import Modality
 from crodino_core.runtime.health import SensorState
 from crodino_ros.diagnostics import OutputReport, SensorReport, report, report_inactive
+from crodino_ros.message_content import Level
 from crodino_ros.middleware.msg import DiagnosticStatus, Time
 
 OK, WARN, ERROR, STALE = (
@@ -46,6 +47,12 @@ def test_the_output_is_ok_with_both_sensors_and_an_error_without(rgb, depth, lev
 )
 def test_a_sensor_has_the_level_of_its_state(state, level):
     assert statuses(SensorState(state), SensorState.OK)['rgb'].level == level
+
+
+def test_levels_are_numbered_as_the_message_numbers_them():
+    for level in Level:
+        number = getattr(DiagnosticStatus, level.name)
+        assert (number[0] if isinstance(number, bytes) else number) == level
 
 
 def test_names_and_values_are_those_of_the_node():
