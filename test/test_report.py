@@ -7,6 +7,7 @@ import json
 import os
 import re
 from html.parser import HTMLParser
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ from crodino_core.evaluation.records import (
     ReplayResult,
     StateChange,
 )
-from crodino_core.evaluation.report_environment import engine_title
+from crodino_core.evaluation.report_environment import ENGINE_TITLES, engine_title
 from crodino_core.evaluation.report_fault_words import FAULT_WORDS, fault_words
 from crodino_core.evaluation.report_film import film
 from crodino_core.evaluation.report_images import depth_colors, mask_uri
 from crodino_core.evaluation.report_words import headline, sentences
 from crodino_core.labels import LabelSet
 from crodino_core.modality import Modality
+from crodino_core.runtime.engines import ENGINE_NAMES
 
 LABELS = LabelSet(('wall', 'floor'), ((190, 170, 150), (110, 170, 110)))
 
@@ -455,6 +457,25 @@ def test_the_heading_has_the_short_name_of_the_engine_and_the_table_the_full_one
     assert 'openvino 2026.4.1-22982-e213a147257' in page_of(result).text
     result.engine = 'onnxruntime 1.31.1'
     assert engine_title(result) == 'ONNX Runtime 1.31.1, CPU (2 threads)'
+
+
+def test_every_engine_has_a_title_of_its_own() -> None:
+    assert ENGINE_TITLES.keys() == set(ENGINE_NAMES)
+    assert len(set(ENGINE_TITLES.values())) == len(ENGINE_NAMES)
+
+
+def test_the_versions_of_all_engines_are_named_where_they_are_installed(monkeypatch) -> None:
+    installed = {'onnxruntime-gpu': '1.22.0', 'tensorrt': '10.13.3', 'opencv-python': '4.12.0'}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(metadata, 'version', version)
+    found = report.environment()
+    assert {name: found.get(name) for name in installed} == installed
+    assert not {'openvino', 'torch'} & found.keys()
 
 
 def test_a_confidence_interval_is_shown_where_there_is_one() -> None:

@@ -11,10 +11,17 @@ from pathlib import Path
 from crodino_core import __version__
 from crodino_core.evaluation.records import ReplayResult
 
-LIBRARIES = ('numpy', 'opencv-python-headless', 'openvino', 'onnxruntime', 'torch', 'rosbags')
+LIBRARIES = (
+    'numpy',
+    *('opencv-python-headless', 'opencv-python'),
+    *('tensorrt', 'onnxruntime-gpu', 'openvino', 'onnxruntime', 'torch'),
+    'rosbags',
+)
+"""What pip calls them; those that are not installed are left out."""
 ENGINE_TITLES = {
     'openvino': 'OpenVINO',
     'onnxruntime': 'ONNX Runtime',
+    'onnxruntime-gpu': 'ONNX Runtime (GPU)',
     'tensorrt': 'TensorRT',
     'torch': 'PyTorch',
 }
