@@ -62,7 +62,7 @@ def declare(node: Node, specs: Iterable[ParameterSpec]) -> list[str]:
     for spec in specs:
         node.declare_parameter(spec.name, spec.default, spec.descriptor())
         known.append(spec.name)
-    for name in sorted(node._parameter_overrides):
+    for name in sorted(_given(node)):
         if name not in known and not name.startswith(OF_THE_CLIENT_LIBRARY):
             _warn_of_unknown(node, name, known)
             unknown.append(name)
@@ -78,11 +78,27 @@ def unused_qos_overrides(node: Node, known_before: Collection[str] = ()) -> list
     :param known_before: those that were logged already.
     """
     known = [f'{QOS_OVERRIDES}.{name}' for name in node.get_parameters_by_prefix(QOS_OVERRIDES)]
-    given = [name for name in node._parameter_overrides if name.startswith(f'{QOS_OVERRIDES}.')]
+    given = [name for name in _given(node) if name.startswith(f'{QOS_OVERRIDES}.')]
     unused = sorted(set(given) - set(known))
     for name in sorted(set(unused) - set(known_before)):
         _warn_of_unknown(node, name, known)
     return unused
+
+
+def _given(node: Node) -> Collection[str]:
+    """Return the names of all parameters that were given, on the command line or in files.
+
+    rclpy has no public way to them; this attribute is there in Jazzy (7.1). Where a later one is
+    without, parameters work as before, and those that are unknown go unnoticed, which is logged.
+    """
+    given: Collection[str] | None = getattr(node, '_parameter_overrides', None)
+    if given is None:
+        node.get_logger().warning(
+            'this rclpy does not tell which parameters were given: unknown ones go unnoticed',
+            once=True,
+        )
+        return ()
+    return given
 
 
 def _warn_of_unknown(node: Node, name: str, known: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from array import array
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -39,6 +40,8 @@ from crodino_ros.middleware import (
 )
 from crodino_ros.middleware.msg import CompressedImage, DiagnosticStatus, Image, String
 from crodino_ros.node_main import run_node
+from crodino_ros.node_parameters import declare, unused_qos_overrides
+from crodino_ros.segment_settings import PARAMETERS
 
 RGB, DEPTH = Modality.RGB, Modality.DEPTH
 EMPTY = np.zeros((0, 0, 3), np.uint8)
@@ -252,6 +255,31 @@ def test_a_publisher_that_cannot_be_made_takes_those_before_it_along(
     world.until(lambda: log.lines('cannot configure'))
     world.until(lambda: world.observer.count_publishers('segmentation/mask') == 0)
     assert len(log.lines('cannot configure')) == 1
+
+
+class SecretiveNode:
+    """A node of a client library that does not tell which parameters were given."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.declared: list[str] = []
+
+    def declare_parameter(self, name, value, descriptor):
+        self.declared.append(name)
+
+    def get_parameters_by_prefix(self, prefix):
+        return {}
+
+    def get_logger(self):
+        return SimpleNamespace(warning=lambda text, once=False: self.said.append(text))
+
+
+def test_parameters_work_where_it_is_unknown_which_were_given():
+    node = SecretiveNode()
+    assert declare(node, PARAMETERS) == []
+    assert node.declared == [spec.name for spec in PARAMETERS]
+    assert 'unknown ones go unnoticed' in node.said[0]
+    assert unused_qos_overrides(node) == []
 
 
 def test_an_unknown_parameter_is_named_with_the_nearest_known_one(world: NodeWorld, log):  # noqa: F811
