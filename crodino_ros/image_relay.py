@@ -11,7 +11,7 @@ import numpy as np
 from crodino_core.errors import CrodinoError
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
-from crodino_ros.messages import decode_color, decode_depth, encode_image, stamp_ns
+from crodino_ros.messages import decode_color, decode_depth, encode_image, set_stamp, stamp_ns
 from crodino_ros.middleware import Node, QoSOverridingOptions, QoSProfile, ReliabilityPolicy
 from crodino_ros.middleware.msg import CompressedImage, Header, Image
 from crodino_ros.sensor_input import TOPICS
@@ -68,7 +68,7 @@ class ImageRelay:
                 self._publisher.publish(_with_stamp(message, frame.stamp_ns))
                 return
         header = Header(frame_id=frame.frame_id)
-        header.stamp.sec, header.stamp.nanosec = divmod(frame.stamp_ns, 1_000_000_000)
+        set_stamp(header, frame.stamp_ns)
         if frame.modality is Modality.RGB:
             self._publisher.publish(encode_image(Image, header, frame.image))
         else:
@@ -112,5 +112,5 @@ def _with_stamp(message: Any, stamp: int) -> Any:
         return message
     changed = copy.copy(message)
     changed.header = Header(frame_id=message.header.frame_id)
-    changed.header.stamp.sec, changed.header.stamp.nanosec = divmod(stamp, 1_000_000_000)
+    set_stamp(changed.header, stamp)
     return changed

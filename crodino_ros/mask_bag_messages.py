@@ -14,7 +14,7 @@ from crodino_core.labels import LabelSet
 from crodino_core.modality import Modality
 from crodino_core.runtime.health import SensorHealth
 from crodino_ros.message_content import SENSOR_LEVELS, class_map
-from crodino_ros.messages import encode_image
+from crodino_ros.messages import encode_image, set_stamp
 
 _VISION_CLASS = 'uint16 class_id\nstring class_name\n'
 _LABEL_INFO = 'std_msgs/Header header\nvision_msgs/VisionClass[] class_map\nfloat32 threshold\n'
@@ -31,9 +31,10 @@ class MaskBagMessages:
 
     def header(self, stamp_ns: int, frame_id: str) -> Any:
         """Make a std_msgs/Header."""
-        seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
-        stamp = self._new('builtin_interfaces/msg/Time', sec=seconds, nanosec=nanoseconds)
-        return self._new('std_msgs/msg/Header', stamp=stamp, frame_id=frame_id)
+        stamp = self._new('builtin_interfaces/msg/Time', sec=0, nanosec=0)
+        header = self._new('std_msgs/msg/Header', stamp=stamp, frame_id=frame_id)
+        set_stamp(header, stamp_ns)
+        return header
 
     def string(self, text: str) -> Any:
         """Make a std_msgs/String."""

@@ -8,7 +8,7 @@ from typing import Any
 from crodino_core.labels import LabelSet
 from crodino_core.runtime.segmenter import Segmentation
 from crodino_ros.message_content import class_map
-from crodino_ros.messages import encode_image
+from crodino_ros.messages import encode_image, set_stamp
 from crodino_ros.middleware import (
     DurabilityPolicy,
     LifecycleNode,
@@ -79,7 +79,7 @@ class MaskOutputs:
     def publish(self, found: Segmentation, overlay_opacity: float) -> None:
         """Publish a mask with the stamp and frame of its image, and the rest on demand."""
         header = Header(frame_id=found.frame_id)
-        header.stamp.sec, header.stamp.nanosec = divmod(found.stamp_ns, 1_000_000_000)
+        set_stamp(header, found.stamp_ns)
         self._mask.publish(encode_image(Image, header, found.mask))
         if self._confidence.get_subscription_count() > 0:
             self._confidence.publish(encode_image(Image, header, found.confidence))

@@ -134,6 +134,11 @@ def stamp_ns(header: Any) -> int:
     return seconds * _SECOND + nanoseconds
 
 
+def set_stamp(header: Any, stamp_ns: int) -> None:
+    """Write a stamp, nanoseconds, into a std_msgs/Header of rclpy or of `rosbags`."""
+    header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, _SECOND)
+
+
 def _tight(message: Any, encodings: dict[str, int], what: str) -> _TightImage:
     """Check what the message claims and remove the padding of its rows.
 

@@ -21,7 +21,7 @@ from rosbags.typesys import Stores, get_typestore
 from crodino_core.errors import CrodinoError
 from crodino_core.learning.data.scenes import Camera, SceneFrame, render_sequence
 from crodino_core.progress import progress_bar
-from crodino_ros.messages import encode_image
+from crodino_ros.messages import encode_image, set_stamp
 
 COLOR_TOPIC = '/camera/color/image_raw/compressed'
 DEPTH_TOPIC = '/camera/aligned_depth_to_color/image_raw/compressedDepth'
@@ -123,9 +123,10 @@ def _compressed(types: Any, header: Any, encoding: str, data: np.ndarray) -> Any
 
 
 def _header(types: Any, seconds: float) -> Any:
-    whole, nanoseconds = divmod(START_NS + round(seconds * 1e9), 1_000_000_000)
-    stamp = types.types['builtin_interfaces/msg/Time'](sec=whole, nanosec=nanoseconds)
-    return types.types['std_msgs/msg/Header'](stamp=stamp, frame_id=FRAME_ID)
+    stamp = types.types['builtin_interfaces/msg/Time'](sec=0, nanosec=0)
+    header = types.types['std_msgs/msg/Header'](stamp=stamp, frame_id=FRAME_ID)
+    set_stamp(header, START_NS + round(seconds * 1e9))
+    return header
 
 
 def main(path: Path, seed: int = 11, frames: int = 80) -> None:

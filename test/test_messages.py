@@ -14,6 +14,7 @@ from crodino_ros.messages import (
     decode_depth,
     decode_label,
     encode_image,
+    set_stamp,
     stamp_ns,
 )
 
@@ -182,6 +183,14 @@ def test_an_encoded_image_decodes_to_itself(image):
     assert stamp_ns(message.header) == 1_500_000_007
     decoded = decode_color(message)
     np.testing.assert_array_equal(decoded if image.ndim == 3 else decoded[..., 0], image)
+
+
+@pytest.mark.parametrize('stamp', [0, 999_999_999, 1_700_000_000_000_000_007])
+def test_a_stamp_that_is_written_is_the_one_that_is_read(stamp):
+    header = small_bag.header(5)
+    set_stamp(header, stamp)
+    assert stamp_ns(header) == stamp
+    assert (header.stamp.sec, header.stamp.nanosec) == divmod(stamp, 10**9)
 
 
 def test_every_encoding_in_the_list_decodes():
