@@ -75,7 +75,7 @@ class BagPlayerNode(Node):
         }
         self._messages: Iterator[Message] = iter(())
         self._next: Message | None = None
-        self._began = 0.0
+        self._began, self._first_ns = 0.0, 0
         self._timer = self.create_timer(
             0.05, self._wait_for_subscribers, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -103,7 +103,7 @@ class BagPlayerNode(Node):
         self._next = next(self._messages, None)
         if self._next is None:
             raise CrodinoError('the bag holds no message of its sensors')
-        self._began = time.monotonic() - self._due_after(self._next)
+        self._began, self._first_ns = time.monotonic(), self._next[1]
         self._set_timer(self._next)
 
     def _play(self) -> None:
@@ -131,12 +131,8 @@ class BagPlayerNode(Node):
         publisher.publish(bytes(data))
         self.published[role] += 1
 
-    def _due_after(self, message: Message) -> float:
-        """Seconds from the beginning of the bag."""
-        return (message[1] - self._storage.start_ns) * 1e-9 / float(self._rate)
-
     def _due(self, message: Message) -> float:
-        return self._began + self._due_after(message)
+        return self._began + (message[1] - self._first_ns) * 1e-9 / float(self._rate)
 
     def _set_timer(self, message: Message) -> None:
         left = max(self._due(message) - time.monotonic(), 0.0005)

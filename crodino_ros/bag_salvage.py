@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 from rosbags.rosbag2 import Reader, ReaderError
 
+from crodino_ros.bag_span import span_of
+
 Message = tuple[str, int, bytes]
 """Topic, receive time in nanoseconds, CDR bytes."""
 
@@ -35,15 +37,21 @@ class CutMcap:
         with Reader(self._source) as reader:
             self.topics = {c.topic: c.msgtype for c in reader.connections}
             self.counts = {topic: info.msgcount for topic, info in reader.topics.items()}
-            self.start_ns, self.end_ns = reader.start_time, reader.end_time
+            self._end_ns = reader.end_time
 
-    def messages(self, topics: Collection[str]) -> Iterator[Message]:
-        """Yield the messages of some topics in receive order."""
+    def messages(self, topics: Collection[str], since: int | None = None) -> Iterator[Message]:
+        """Yield the messages of some topics in receive order, from a time on (ns)."""
         with Reader(self._source) as reader:
             connections = [c for c in reader.connections if c.topic in topics]
             storage: Any = reader.storage
-            found = storage.messages_scan(connections)
+            found = storage.messages_scan(connections, since)
             yield from _in_order((c.topic, time_ns, data) for c, time_ns, data in found)
+
+    def span(self, topics: Collection[str]) -> tuple[int, int] | None:
+        """Return when the first and last message of some topics came, ns; None without any."""
+        return span_of(
+            lambda since: (time_ns for _, time_ns, _ in self.messages(topics, since)), self._end_ns
+        )
 
 
 def _mended(path: Path) -> Any:
@@ -142,15 +150,18 @@ class CutSqlite:
             self._names = {int(number): str(name) for number, name, _ in rows}
             self.topics = {str(name): str(kind) for _, name, kind in rows}
             self.counts = dict.fromkeys(self.topics, 0)
-            times: list[int] = []
+            self._times: dict[str, list[int]] = {}
             with suppress(sqlite3.DatabaseError):
                 # length(data) reaches the end of a message without copying it.
                 query = 'SELECT topic_id, timestamp, length(data), substr(data, -1) FROM messages'
                 for topic, time_ns, _, _ in database.execute(f'{query} NOT INDEXED'):
                     self.counts[self._names[topic]] += 1
-                    times.append(time_ns)
-        self.start_ns = min(times, default=0)
-        self.end_ns = max(times, default=0)
+                    self._times.setdefault(self._names[topic], []).append(time_ns)
+
+    def span(self, topics: Collection[str]) -> tuple[int, int] | None:
+        """As `CutMcap.span`."""
+        times = [time_ns for topic in topics for time_ns in self._times.get(topic, ())]
+        return (min(times), max(times)) if times else None
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
         """Yield the readable messages of some topics in receive order."""

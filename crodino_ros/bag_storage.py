@@ -13,6 +13,7 @@ from rosbags.rosbag2 import Reader, ReaderError
 
 from crodino_core.errors import CrodinoError
 from crodino_ros.bag_salvage import CutMcap, CutSqlite, Message
+from crodino_ros.bag_span import span_of
 
 _SUFFIXES = ('.mcap', '.db3')
 
@@ -24,12 +25,11 @@ class BagStorage(Protocol):
     """Message type of each topic."""
     counts: dict[str, int]
     """Messages on each topic, as far as known before reading."""
-    start_ns: int
-    end_ns: int
     warnings: list[str]
     """What is wrong with the bag, one line each; complete once its messages were read."""
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]: ...
+    def span(self, topics: Collection[str]) -> tuple[int, int] | None: ...
 
 
 def open_bag(path: Path) -> BagStorage:
@@ -73,7 +73,21 @@ class _Whole:
         with Reader(self._path) as reader:
             self.topics = {c.topic: c.msgtype for c in reader.connections}
             self.counts = {topic: info.msgcount for topic, info in reader.topics.items()}
-            self.start_ns, self.end_ns = reader.start_time, reader.end_time
+
+    def span(self, topics: Collection[str]) -> tuple[int, int] | None:
+        """Return when the first and last message of some topics came, ns; None without any."""
+        if not any(self.counts.get(topic, 0) for topic in topics):
+            return None
+        with Reader(self._path) as reader:
+            connections = [c for c in reader.connections if c.topic in topics]
+
+            def times(since: int | None) -> Iterator[int]:
+                return (time_ns for _, time_ns, _ in reader.messages(connections, since))
+
+            try:
+                return span_of(times, reader.end_time)
+            except Exception:  # a damaged chunk, as in `messages`, which says so
+                return reader.start_time, reader.end_time
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
         """Yield the messages of some topics in receive order."""
@@ -118,9 +132,6 @@ class _Salvaged:
                 f'{path} is damaged and nothing in it can be read ({reason}); copy it again, or '
                 'try ros2 bag reindex (mcap: mcap recover; db3: sqlite3 FILE .recover)'
             )
-        used = [part for part in self._parts if sum(part.counts.values())]
-        self.start_ns = min(part.start_ns for part in used)
-        self.end_ns = max(part.end_ns for part in used)
         if self._promised is not None:
             lost = self._promised - readable
             self.warnings.append(
@@ -134,6 +145,11 @@ class _Salvaged:
         for part in self._parts:
             yield from part.messages(topics)
             self.warnings += [w for w in part.warnings if w not in self.warnings]
+
+    def span(self, topics: Collection[str]) -> tuple[int, int] | None:
+        """As `_Whole.span`, of what is readable."""
+        spans = [span for part in self._parts if (span := part.span(topics)) is not None]
+        return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None
 
 
 def _promised_messages(path: Path) -> int | None:

@@ -41,7 +41,7 @@ class BagRecording:
     """A rosbag2 folder or file (MCAP, sqlite3) that iterates the items of a replay.
 
     Messages are read and decoded one at a time, when they are asked for. `arrival` is the
-    receive time in seconds since the first message of the bag.
+    receive time in seconds since the first image; a label may have come before it.
 
     :param topics: topics by role ('rgb', 'depth', 'label') where the defaults do not fit.
     :raises CrodinoError: it is not a bag, nothing of it is readable, or a topic is missing.
@@ -61,8 +61,10 @@ class BagRecording:
             if not self.counts[role]:
                 raise CrodinoError(f'the {role} topic {self.topics[role]} of {path} is empty')
         self.labelled = self.counts.get('label', 0) > 0
-        self.start_ns = self._storage.start_ns
-        self.duration = (self._storage.end_ns - self._storage.start_ns) * 1e-9
+        sensors = [self.topics[role] for role in ('rgb', 'depth')]
+        # Other topics may begin long before them and end long after: /tf_static, a microphone.
+        self.start_ns, end_ns = self._storage.span(sensors) or (0, 0)
+        self.duration = (end_ns - self.start_ns) * 1e-9
         self._types = get_typestore(Stores.ROS2_JAZZY)
 
     @property

@@ -24,7 +24,8 @@ def write_looped_bag(source: Path, target: Path, seconds: float, pause: float = 
     """
     storage = open_bag(source)
     topics = list(choose_topics(storage.topics, {}, str(source)).values())
-    round_ns = storage.end_ns - storage.start_ns + round(pause * 1e9)
+    first_ns, last_ns = storage.span(topics) or (0, 0)
+    round_ns = last_ns - first_ns + round(pause * 1e9)
     types = get_typestore(Stores.ROS2_JAZZY)
     with Writer(target, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connections = {

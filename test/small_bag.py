@@ -6,6 +6,7 @@ distance both tell its class, so an engine that knows the code gets every pixel 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ DISTANCES = np.array([1.0, 2.0, 4.0], np.float32)
 COLOR_TOPIC = '/camera/color/image_raw'
 DEPTH_TOPIC = '/camera/aligned_depth_to_color/image_raw'
 LABEL_TOPIC = '/ground_truth/label'
+OTHER_TOPIC = '/diagnostics'
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 
 
@@ -144,6 +146,7 @@ def write_small_bag(
     resize_from: int | None = None,
     topics: dict[str, str] | None = None,
     compression: str | None = None,
+    others_at: Sequence[float] = (),
 ) -> Path:
     """Write a bag with one colour, depth and label message per frame.
 
@@ -151,6 +154,7 @@ def write_small_bag(
     :param resize_from: index of the frame from which images have twice the size.
     :param compression: 'file', 'message' or 'storage' (MCAP chunks), with zstd.
     :param topics: other topics by role, e.g. `{'rgb': '/x/image'}`.
+    :param others_at: receive times of messages on `OTHER_TOPIC`, seconds since `START_NS`.
     """
     plugin = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage]
     image_type, compressed_type = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -175,6 +179,11 @@ def write_small_bag(
             for role in bases
             if role != 'label' or labels
         }
+        if others_at:
+            other = writer.add_connection(OTHER_TOPIC, 'std_msgs/msg/String', typestore=TYPES)
+            data = TYPES.serialize_cdr(new('std_msgs/msg/String', data='hello'), other.msgtype)
+        for seconds in sorted(others_at):
+            writer.write(other, START_NS + round(seconds * 1e9), data)
         for index in range(frames):
             stamp = START_NS + round(index * period * 1e9)
             if pause_before is not None and index >= pause_before:

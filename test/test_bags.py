@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small_bag
 from rosbags.highlevel import AnyReader
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin, Writer, storage_mcap
 from small_bag import COLOR_TOPIC, DEPTH_TOPIC, LABEL_TOPIC, LABELS, TYPES, write_small_bag
 
 from crodino_core.errors import CrodinoError, UsageError
@@ -61,7 +61,7 @@ def test_a_bag_gives_frames_and_labels_as_they_were_received(tmp_path, storage, 
     assert [item.arrival for item in items] == sorted(item.arrival for item in items)
     assert recording.labelled
     assert recording.counts == {'rgb': 4, 'depth': 4, 'label': 4}
-    assert recording.duration == pytest.approx(0.306, abs=1e-6)
+    assert recording.duration == pytest.approx(0.303, abs=1e-9)  # the last label comes later
     assert recording.warnings == []
 
     rgb, far, label = items[3].frame, items[4].frame, items[5]
@@ -88,6 +88,51 @@ def test_compressed_bags_are_read(tmp_path, storage, compression):
     recording = BagRecording(bag)
     assert len(list(recording)) == 9
     assert recording.warnings == []
+
+
+@pytest.mark.parametrize(
+    ('storage', 'compression'),
+    [('mcap', None), ('mcap', 'storage'), ('mcap', 'message'), ('sqlite3', None)],
+)
+@pytest.mark.parametrize('others_at', [[-10.0], [-10.0, 0.2, 60.0], [0.45, 0.5, 900.0]])
+def test_a_recording_lasts_from_its_first_to_its_last_frame(
+    tmp_path, storage, compression, others_at
+):
+    """Percentages of a scenario are of that, whatever else is in the bag."""
+    bag = write_small_bag(
+        tmp_path / 'bag', storage=storage, compression=compression, frames=5, others_at=others_at
+    )
+    recording = BagRecording(bag)
+    assert recording.duration == pytest.approx(0.403, abs=1e-9)
+    assert recording.start_ns == small_bag.START_NS + 10_000_000
+    assert [item.arrival for item in recording][:2] == pytest.approx([0.0, 0.003])
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_bag_that_was_cut_off_lasts_as_long_as_its_frames_too(tmp_path, storage):
+    bag = write_small_bag(
+        tmp_path / 'bag', storage=storage, frames=40, size=(96, 160), others_at=[-10.0, -9.0]
+    )
+    cut(bag, 0.7)
+    recording = BagRecording(bag)
+    frames = [item for item in recording if isinstance(item, RecordedFrame)]
+    assert frames[0].arrival == 0.0
+    assert recording.duration == pytest.approx(frames[-1].arrival, abs=1e-9)
+    assert 1.0 < recording.duration < 3.9
+
+
+def test_the_end_of_a_recording_is_found_without_reading_it(tmp_path, monkeypatch):
+    bag = write_small_bag(tmp_path / 'bag', frames=300, size=(96, 160), others_at=[-50.0, 30.2])
+    read = []
+    decompress = storage_mcap.decompress
+    monkeypatch.setattr(
+        storage_mcap, 'decompress', lambda *given: read.append(1) or decompress(*given)
+    )
+    recording = BagRecording(bag)
+    assert recording.duration == pytest.approx(29.903, abs=1e-9)
+    used = len(read)
+    list(recording)
+    assert 0 < used < (len(read) - used) / 2
 
 
 def test_a_recording_can_be_iterated_again(tmp_path):

@@ -53,7 +53,7 @@ class Recording(Protocol):
 
     name: str
     duration: float
-    """Seconds from the first to the last message."""
+    """Seconds from the first to the last frame; labels do not count."""
     labelled: bool
     """Whether there are `RecordedLabel`s."""
 
