@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from itertools import islice
@@ -30,6 +32,8 @@ from crodino_ros.messages import (
     stamp_ns,
 )
 
+_FIGURES = re.compile(r'\d+(\.\d+)?')
+
 
 def name_without_ending(bag: Path) -> str:
     """Name what is made of a bag: a folder's dots are its name, a file's last one is not."""
@@ -51,6 +55,9 @@ class BagRecording:
         self.path = Path(path)
         self.name = self.path.resolve().name
         self._storage = open_bag(self.path)
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+        self._undecodable: dict[tuple[str, str], tuple[str, int]] = {}
+        """By topic and cause without its figures: the first warning, and how many are like it."""
         self.topics = choose_topics(self._storage.topics, topics or {}, str(self.path))
         self._roles = {topic: role for role, topic in self.topics.items()}
         self.counts = {role: self._storage.counts[t] for role, t in self.topics.items()}
@@ -65,19 +72,31 @@ class BagRecording:
         # Other topics may begin long before them and end long after: /tf_static, a microphone.
         self.start_ns, end_ns = self._storage.span(sensors) or (0, 0)
         self.duration = (end_ns - self.start_ns) * 1e-9
-        self._types = get_typestore(Stores.ROS2_JAZZY)
 
     @property
     def warnings(self) -> list[str]:
         """What is wrong with the bag, one line each; complete once it was iterated."""
-        return self._storage.warnings
+        undecodable = [
+            warning if count == 1 else f'{warning}; and {count - 1} more like it'
+            for warning, count in self._undecodable.values()
+        ]
+        return [*self._storage.warnings, *undecodable]
 
     def __iter__(self) -> Generator[RecordedItem, None, None]:
+        alike: Counter[tuple[str, str]] = Counter()
         for topic, time_ns, data in self._storage.messages(list(self._roles)):
-            arrival = (time_ns - self.start_ns) * 1e-9
-            item = self._decode(topic, arrival, data)
-            if item is not None:
-                yield item
+            role, arrival = self._roles[topic], (time_ns - self.start_ns) * 1e-9
+            item: RecordedItem
+            try:
+                item = self._decode(role, topic, arrival, data)
+            except UnsupportedEncodingError as error:
+                raise UnsupportedEncodingError(f'{self.path}, topic {topic}: {error}') from error
+            except CrodinoError as error:
+                self._note_undecodable(topic, str(error), alike)
+                if role == 'label':
+                    continue
+                item = RecordedDamage(Modality(role), arrival, str(error))
+            yield item
 
     def first_sizes(self, within: int = 32) -> dict[Modality, tuple[int, int]]:
         """Height and width of each sensor's first image, if it is among the first messages.
@@ -93,20 +112,19 @@ class BagRecording:
                     break
         return sizes
 
-    def _decode(self, topic: str, arrival: float, data: bytes) -> RecordedItem | None:
-        role = self._roles[topic]
-        try:
-            message = self._deserialize(topic, data)
-            if role == 'label':
-                return RecordedLabel(stamp_ns(message.header), arrival, decode_label(message))
-            return RecordedFrame(_frame(Modality(role), arrival, message))
-        except UnsupportedEncodingError as error:
-            raise UnsupportedEncodingError(f'{self.path}, topic {topic}: {error}') from error
-        except CrodinoError as error:
-            warning = f'a message on {topic} cannot be decoded: {error}'
-            if warning not in self.warnings:
-                self.warnings.append(warning)
-            return None if role == 'label' else RecordedDamage(Modality(role), arrival, str(error))
+    def _decode(self, role: str, topic: str, arrival: float, data: bytes) -> RecordedItem:
+        message = self._deserialize(topic, data)
+        if role == 'label':
+            return RecordedLabel(stamp_ns(message.header), arrival, decode_label(message))
+        return RecordedFrame(_frame(Modality(role), arrival, message))
+
+    def _note_undecodable(self, topic: str, cause: str, alike: Counter[tuple[str, str]]) -> None:
+        """Count a message that cannot be decoded among those of this reading that are like it."""
+        key = topic, _FIGURES.sub('#', cause)
+        alike[key] += 1
+        warning = f'a message on {topic} cannot be decoded: {cause}'
+        first, most = self._undecodable.get(key, (warning, 0))
+        self._undecodable[key] = first, max(most, alike[key])
 
     def _deserialize(self, topic: str, data: bytes) -> Any:
         try:

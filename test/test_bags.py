@@ -277,6 +277,29 @@ def test_a_message_that_cannot_be_decoded_is_an_item_and_a_warning(tmp_path):
     assert 'claims rows of 3 bytes' in ' '.join(recording.warnings)
 
 
+def test_messages_that_are_broken_alike_are_one_warning_each_topic(tmp_path):
+    bag = tmp_path / 'bag'
+    image = small_bag.color_of(0)
+    with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for topic, damaged in ((COLOR_TOPIC, 5), (DEPTH_TOPIC, 1)):
+            encoding = 'rgb8' if topic == COLOR_TOPIC else '16UC1'
+            connection = writer.add_connection(topic, 'sensor_msgs/msg/Image', typestore=TYPES)
+            for number in range(damaged):
+                message = small_bag.image_message(image, encoding, step=3 + number)
+                data = TYPES.serialize_cdr(message, message.__msgtype__)
+                writer.write(connection, number, data)
+            writer.write(connection, 50, b'\x00\x01\x00\x00junk')
+    recording = BagRecording(bag)
+    for _ in range(2):  # reading it again does not count them again
+        assert sum(isinstance(item, RecordedDamage) for item in recording) == 8
+        steps, junk, depth_step, depth_junk = sorted(
+            recording.warnings, key=lambda text: (DEPTH_TOPIC in text, 'is damaged' in text)
+        )
+        assert COLOR_TOPIC in steps and 'claims rows of 3 bytes' in steps
+        assert steps.endswith('; and 4 more like it')
+        assert 'more like it' not in junk + depth_step + depth_junk
+
+
 def segmentation(modality: Modality | None, stamp_ns: int) -> Segmentation:
     mask = small_bag.label_of(1)
     frame = Frame(Modality.RGB, small_bag.color_of(1), stamp_ns, 0.0, 'optical')
