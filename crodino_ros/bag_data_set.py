@@ -46,10 +46,14 @@ def data_set_from_bag(
         raise UsageError(f'every is {every}; 1 or more was expected')
     recording = BagRecording(bag, topics)
     if not recording.labelled:
-        raise CrodinoError(
-            f'{bag} has no labels; name the topic with class indices (mono8) with '
-            '--topics label=/...'
+        cause = '; '.join(
+            [
+                f'{bag} has no labels',
+                *recording.warnings,
+                'name the topic with class indices (mono8) with --topics label=/...',
+            ]
         )
+        raise CrodinoError(cause)
     stamps, largest = _survey(recording)
     trios, left = pair_by_stamp(stamps)
     labels = labels or _numbered(largest)

@@ -47,11 +47,13 @@ _SUFFIXES = {
     'depth': ('', '/compressedDepth', '/compressed'),
     'label': ('',),
 }
+NO_TOPIC = 'none'
+"""As the label topic: there are to be no labels."""
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
 
 def parse_topics(text: str | None) -> dict[str, str]:
-    """Read `rgb=/a,depth=/b,label=/c`, the value of `--topics`.
+    """Read `rgb=/a,depth=/b,label=/c`, the value of `--topics`; `label=none` leaves labels out.
 
     :raises UsageError: a part is not `role=topic`, or a role is unknown or stands twice.
     """
@@ -67,7 +69,8 @@ def parse_topics(text: str | None) -> dict[str, str]:
             )
         if role in topics:
             raise UsageError(f'--topics names {role} twice: {topics[role]} and {topic}')
-        topics[role] = topic if topic.startswith('/') else f'/{topic}'
+        is_absolute = topic.startswith('/') or (role == 'label' and topic == NO_TOPIC)
+        topics[role] = topic if is_absolute else f'/{topic}'
     return topics
 
 
@@ -80,23 +83,26 @@ def choose_topics(
 
     :param available: message type of each topic in the bag.
     :param asked: topics by role, see `parse_topics`.
-    :return: topics by role; `label` is absent if the bag has none.
+    :return: topics by role; `label` is absent if the bag has none, or `none` was asked for.
     :raises CrodinoError: a topic is not in the bag, or holds no images.
     :raises UsageError: two roles have the same topic.
     """
     chosen: dict[str, str] = {}
     for role in ROLES:
-        topic = asked.get(role) or _default(role, available)
+        free = available
+        if role == 'label':  # what was named as colour or depth is no ground truth
+            free = {t: kind for t, kind in available.items() if t not in chosen.values()}
+        topic = asked.get(role) or _default(role, free)
+        if role == 'label' and topic in (None, NO_TOPIC):
+            continue
         if topic is None:
-            if role == 'label':
-                continue
             raise CrodinoError(
                 f'{bag} has no known {role} topic; name it with --topics {role}=/...; '
                 f'{_listing(available)}'
             )
         if topic not in available:
             raise CrodinoError(f'{bag} has no topic {topic} ({role}); {_listing(available)}')
-        types = IMAGE_TYPES[:1] if role == 'label' else IMAGE_TYPES
+        types = _types(role)
         if available[topic] not in types:
             raise CrodinoError(
                 f'the {role} topic {topic} of {bag} holds {available[topic]}; '
@@ -114,7 +120,7 @@ def choose_topics(
 
 def _default(role: str, available: Mapping[str, str]) -> str | None:
     names = [base + suffix for base in _DEFAULTS[role] for suffix in _SUFFIXES[role]]
-    images = [topic for topic, kind in available.items() if kind in IMAGE_TYPES]
+    images = [topic for topic, kind in available.items() if kind in _types(role)]
     for name in names:
         if name in images:
             return name
@@ -125,6 +131,10 @@ def _default(role: str, available: Mapping[str, str]) -> str | None:
         if len(below) == 1:
             return below[0]
     return None
+
+
+def _types(role: str) -> tuple[str, ...]:
+    return IMAGE_TYPES[:1] if role == 'label' else IMAGE_TYPES
 
 
 def _listing(available: Mapping[str, str]) -> str:

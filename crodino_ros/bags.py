@@ -47,7 +47,10 @@ class BagRecording:
     Messages are read and decoded one at a time, when they are asked for. `arrival` is the
     receive time in seconds since the first image; a label may have come before it.
 
-    :param topics: topics by role ('rgb', 'depth', 'label') where the defaults do not fit.
+    A label topic that was not named and holds other pictures is left out with a warning.
+
+    :param topics: topics by role ('rgb', 'depth', 'label') where the defaults do not fit, see
+        `parse_topics`.
     :raises CrodinoError: it is not a bag, nothing of it is readable, or a topic is missing.
     """
 
@@ -59,6 +62,9 @@ class BagRecording:
         self._undecodable: dict[tuple[str, str], tuple[str, int]] = {}
         """By topic and cause without its figures: the first warning, and how many are like it."""
         self.topics = choose_topics(self._storage.topics, topics or {}, str(self.path))
+        self._is_label_named = 'label' in (topics or {})
+        if not self._is_label_named:
+            self._leave_out_other_pictures()
         self._roles = {topic: role for role, topic in self.topics.items()}
         self.counts = {role: self._storage.counts[t] for role, t in self.topics.items()}
         """Messages by role."""
@@ -89,9 +95,11 @@ class BagRecording:
             item: RecordedItem
             try:
                 item = self._decode(role, topic, arrival, data)
-            except UnsupportedEncodingError as error:
-                raise UnsupportedEncodingError(f'{self.path}, topic {topic}: {error}') from error
             except CrodinoError as error:
+                is_unsupported = isinstance(error, UnsupportedEncodingError)
+                if is_unsupported and (role != 'label' or self._is_label_named):
+                    cause = f'{self.path}, topic {topic}: {error}'
+                    raise UnsupportedEncodingError(cause) from error
                 self._note_undecodable(topic, str(error), alike)
                 if role == 'label':
                     continue
@@ -111,6 +119,23 @@ class BagRecording:
                 if len(sizes) == len(Modality):
                     break
         return sizes
+
+    def _leave_out_other_pictures(self) -> None:
+        """Take a topic that has only the name of a label topic for none."""
+        topic = self.topics.get('label')
+        first = next(self._storage.messages([topic]), None) if topic else None
+        if topic is None or first is None:
+            return
+        try:
+            decode_label(self._deserialize(topic, first[2]))
+        except UnsupportedEncodingError as error:
+            del self.topics['label']
+            self._storage.warnings.append(
+                f'{topic} is not taken for labels: {error}; name the topic of the labels, or '
+                'none, with --topics label=...'
+            )
+        except CrodinoError:  # damaged, which says nothing about the others
+            pass
 
     def _decode(self, role: str, topic: str, arrival: float, data: bytes) -> RecordedItem:
         message = self._deserialize(topic, data)

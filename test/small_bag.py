@@ -142,6 +142,7 @@ def write_small_bag(
     period: float = 0.1,
     size: tuple[int, int] = (48, 64),
     labels: bool = True,
+    label_encoding: str = 'mono8',
     pause_before: int | None = None,
     resize_from: int | None = None,
     topics: dict[str, str] | None = None,
@@ -150,12 +151,14 @@ def write_small_bag(
 ) -> Path:
     """Write a bag with one colour, depth and label message per frame.
 
+    :param label_encoding: `rgb8` for ground truth in class colours.
     :param pause_before: index of a frame before which both sensors pause for one second.
     :param resize_from: index of the frame from which images have twice the size.
     :param compression: 'file', 'message' or 'storage' (MCAP chunks), with zstd.
     :param topics: other topics by role, e.g. `{'rgb': '/x/image'}`.
     :param others_at: receive times of messages on `OTHER_TOPIC`, seconds since `START_NS`.
     """
+    truth_of = label_of if label_encoding == 'mono8' else color_of
     plugin = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage]
     image_type, compressed_type = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
     plain = {
@@ -193,7 +196,7 @@ def write_small_bag(
             messages = {
                 'rgb': (10, color_message(color_of(index, size), color, stamp)),
                 'depth': (13, depth_message(depth_of(index, size), depth, stamp + 3_000_000)),
-                'label': (16, image_message(label_of(index, size), 'mono8', stamp)),
+                'label': (16, image_message(truth_of(index, size), label_encoding, stamp)),
             }
             for role, connection in connections.items():
                 delay_ms, message = messages[role]

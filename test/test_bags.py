@@ -168,6 +168,36 @@ def test_other_topics_are_named_by_the_user(tmp_path):
     assert recording.topics == {'rgb': '/a', 'depth': DEPTH_TOPIC, 'label': '/truth'}
 
 
+@pytest.mark.parametrize('topic', ['/ground_truth/image', '/robot/ground_truth/label'])
+def test_pictures_on_a_label_topic_that_nobody_named_are_no_labels(tmp_path, topic):
+    bag = write_small_bag(
+        tmp_path / 'bag', frames=3, topics={'label': topic}, label_encoding='rgb8'
+    )
+    recording = BagRecording(bag)
+    assert not recording.labelled and 'label' not in recording.topics
+    assert [type(item) for item in recording] == [RecordedFrame] * 6
+    [warning] = recording.warnings
+    assert topic in warning and "'rgb8'" in warning and '--topics label=' in warning
+    assert BagRecording(bag, parse_topics('label=none')).warnings == []
+    named = BagRecording(bag, parse_topics(f'label={topic}'))
+    with pytest.raises(CrodinoError, match=f"topic {topic}: the label encoding 'rgb8'"):
+        list(named)
+
+
+@pytest.mark.parametrize('color', ['jpeg', 'rgb8'])
+def test_the_colour_topic_is_not_taken_for_labels_whatever_it_is_called(tmp_path, color):
+    topics = {'rgb': '/ground_truth/image'}
+    bag = write_small_bag(tmp_path / 'bag', frames=2, labels=False, topics=topics, color=color)
+    assert not BagRecording(bag, topics).labelled
+
+
+def test_labels_are_switched_off_by_name(tmp_path):
+    bag = write_small_bag(tmp_path / 'bag', frames=2)
+    recording = BagRecording(bag, parse_topics('label=none'))
+    assert not recording.labelled
+    assert [type(item) for item in recording] == [RecordedFrame] * 4
+
+
 @pytest.mark.parametrize('text', ['rgb', 'rgb=', 'colour=/a', 'rgb=/a,rgb=/b'])
 def test_a_wrong_topics_option_is_explained(text):
     with pytest.raises(UsageError, match='--topics'):

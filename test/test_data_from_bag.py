@@ -148,6 +148,12 @@ def test_a_bag_without_labels_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / 'data').exists()
 
 
+def test_a_bag_whose_ground_truth_is_a_picture_is_refused_with_the_reason(tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / 'walk', frames=2, label_encoding='rgb8')
+    with pytest.raises(CrodinoError, match=r"has no labels; .*'rgb8'.*; name the topic"):
+        data_set_from_bag(bag, tmp_path / 'data')
+
+
 def test_a_label_outside_the_given_classes_is_refused(tmp_path: Path) -> None:
     bag = write_small_bag(tmp_path / 'walk', frames=2)
 

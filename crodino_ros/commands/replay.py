@@ -51,7 +51,10 @@ def replay(
     engine: EngineOption = 'auto',
     topics: Annotated[
         str | None,
-        typer.Option(help='rgb=/topic,depth=/topic,label=/topic where the defaults do not fit.'),
+        typer.Option(
+            help='rgb=/topic,depth=/topic,label=/topic where the defaults do not fit; label=none '
+            'for no labels.'
+        ),
     ] = None,
     out: OutOption = None,
     policy: Annotated[
