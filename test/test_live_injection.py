@@ -116,6 +116,36 @@ def test_a_scenario_begins_anew_when_time_goes_back():
     assert [bool(live.push(rgb(12 + t), t)) for t in (5.0, 6.5)] == [True, False]
 
 
+def test_a_scenario_waits_for_the_first_clock():
+    """Simulated time is 0 until then, and jumps to whatever the simulation has reached."""
+    live = LiveInjection()
+    live.play(scenario(Moment(0.0), Moment(1.0)))
+    assert live.push(rgb(7.0), 0.0) and live.active(0.0) == []
+    assert not live.swallows(RGB, 0.0)
+    came = [bool(live.push(rgb(8 + 0.5 * i), 1000 + 0.5 * i)) for i in range(3)]
+    assert came == [False, False, True]
+
+
+def test_by_hand_a_fault_needs_no_clock():
+    live = injection(RGB, 'drop')
+    assert live.push(rgb(1.0), 0.0) == []
+
+
+def test_a_clock_that_is_set_back_to_0_ends_a_scenario_until_it_goes_on():
+    live = LiveInjection()
+    live.play(scenario(Moment(0.0), Moment(1.0)))
+    assert [bool(live.push(rgb(t), t)) for t in (10.0, 10.5, 11.0)] == [False, False, True]
+    assert live.push(rgb(12.0), 0.0)
+    assert [bool(live.push(rgb(12 + t), t)) for t in (0.1, 0.6, 1.1)] == [False, False, True]
+
+
+def test_a_scenario_begins_with_a_message_that_cannot_be_decoded_too():
+    live = LiveInjection()
+    live.play(scenario(Moment(0.0), Moment(1.0)))
+    assert live.swallows(RGB, 10.0)
+    assert live.push(rgb(11.0), 11.0)
+
+
 def test_another_scenario_does_nothing_of_the_one_before():
     live = LiveInjection()
     live.play(scenario(Moment(0.0)))
@@ -146,7 +176,7 @@ def test_percentages_need_a_duration():
     with pytest.raises(UsageError, match='no duration'):
         live.play(scenario(Moment(0.5, relative=True)))
     live.play(scenario(Moment(0.5, relative=True)), duration=10.0)
-    assert [bool(live.push(rgb(t), t)) for t in (0.0, 4.9, 5.0)] == [True, True, False]
+    assert [bool(live.push(rgb(t), t)) for t in (1.0, 5.9, 6.0)] == [True, True, False]
 
 
 def test_a_scenario_can_be_ended():

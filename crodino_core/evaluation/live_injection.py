@@ -85,7 +85,7 @@ class LiveInjection:
         self._forget(BY_HAND, sensor)
 
     def play(self, scenario: Scenario | None, duration: float = 0.0) -> None:
-        """Begin a scenario with the next frame; None ends it.
+        """Begin a scenario with the next message; None ends it.
 
         :param duration: seconds the percentages of the scenario refer to; 0 where unknown.
         :raises UsageError: a time is a percentage and the duration is unknown, a fault ends
@@ -118,11 +118,10 @@ class LiveInjection:
     def push(self, frame: Frame, now: float) -> list[Frame]:
         """Take a frame in; return what arrives instead, and hold what arrives later.
 
-        :param now: the time that scenarios go by, seconds; when it falls they begin anew.
+        :param now: the time that scenarios go by, seconds; when it falls they begin anew. 0 is
+            not known yet, as simulated time before the first /clock: none has begun.
         """
-        if self._began is None or now < self._began:
-            self._began = now
-            self._forget(SCENARIO, *Modality)
+        self._begin(now)
         sensor = frame.modality
         self._last[sensor], previous = frame, self._last.get(sensor)
         active = dict(self._active(sensor, now))
@@ -143,7 +142,8 @@ class LiveInjection:
         return arrived
 
     def swallows(self, sensor: Modality, now: float) -> bool:
-        """Whether a message of the sensor that cannot be decoded is lost too."""
+        """Take in a message that cannot be decoded; return whether it is lost too."""
+        self._begin(now)
         return any(fault.kind.decides for _, fault in self._active(sensor, now))
 
     @property
@@ -155,13 +155,19 @@ class LiveInjection:
         """Give out the frames held back that have arrived by `now`, in the time of arrivals."""
         return self._held.due(now)
 
+    def _begin(self, now: float) -> None:
+        """Begin the scenario with the first message, and anew when time has gone back."""
+        if now > 0 and (self._began is None or now < self._began):
+            self._began = now
+            self._forget(SCENARIO, *Modality)
+
     def _forget(self, source: str, *sensors: Modality) -> None:
         """Have what a source asks for of these sensors start anew with the next frame."""
         for key in [k for k in self._running if k[0] in sensors and k[1] == source]:
             del self._running[key]
 
     def _active(self, sensor: Modality, now: float) -> Iterator[tuple[Key, Fault]]:
-        time_s = 0.0 if self._began is None else now - self._began
+        time_s = -1.0 if self._began is None else now - self._began
         for index, (span, start, end) in enumerate(self._spans):
             if span.sensor is sensor and start <= time_s < end:
                 yield (sensor, SCENARIO, index), Fault(FAULTS[span.kind], span.parameters)
