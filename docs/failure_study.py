@@ -31,7 +31,7 @@ from failure_study_plot import Row as PlotRow
 from failure_study_plot import dot_plot
 from study_page import put_measured, table
 
-from crodino_core.evaluation.faults import FAULTS
+from crodino_core.evaluation.faults import FAULTS, Decides
 from crodino_core.modality import Modality
 
 HERE = Path(__file__).resolve().parent
@@ -97,7 +97,7 @@ def _qualities(prefer: list[Jobs], best: list[Jobs]) -> list[str]:
 
 def wrong_stamps(kind: str) -> bool:
     """Whether a fault leaves no mask with the stamp of its ground truth: there is no mIoU."""
-    return FAULTS[kind].decides == 'which stamps they bear'
+    return FAULTS[kind].decides is Decides.STAMPS
 
 
 def by_severity(jobs: Jobs, sensor: Modality, kind: str, policy: str) -> list[Jobs]:

@@ -6,14 +6,21 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import streams  # noqa: F401  (reproducible hypothesis profile)
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from small_bag import color_of
 
 from crodino_core.evaluation.delay_line import DelayLine
 from crodino_core.evaluation.faults import FAULTS
 from crodino_core.evaluation.injection import Injection
+from crodino_core.evaluation.live_injection import LiveInjection
 from crodino_core.evaluation.recording import RecordedDamage, RecordedFrame, RecordedLabel
-from crodino_core.evaluation.scenario import FaultSpan, Moment, Scenario, load_scenario
+from crodino_core.evaluation.scenario import (
+    FaultSpan,
+    Moment,
+    Scenario,
+    contradiction,
+    load_scenario,
+)
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 
@@ -218,6 +225,38 @@ def test_any_faults_in_turn_keep_arrivals_ascending_and_invent_no_frame(faults):
     harmless = {'drop', 'intermittent', 'rate_drop'}
     if not harmless & {kind for _, kind, _, _ in faults}:
         assert len(items) == 40
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(Modality)), st.sampled_from([*TIMING, 'noise', 'black']),
+            st.integers(1, 5), st.integers(0, 12),
+        ),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_faults_do_the_same_live_as_in_a_recording(faults):
+    spans = [
+        (sensor, kind, 0.1 * begin + 0.05, 0.1 * begin + 0.55, {'severity': severity})
+        for sensor, kind, severity, begin in faults
+        if sensor in FAULTS[kind].sensors
+    ]
+    mixed = scenario(*spans)
+    assume(contradiction(mixed) is None)
+    live = LiveInjection()
+    live.play(mixed)
+    given_out = []
+    for item in recorded(20):
+        given_out += live.due(item.arrival)
+        given_out += live.push(item.frame, item.arrival)
+    given_out += live.due(float('inf'))
+    replayed = [item.frame for item in Injection(recorded(20), mixed, 2.0)]
+    for one, other in zip(given_out, replayed, strict=True):
+        assert (one.modality, one.stamp_ns) == (other.modality, other.stamp_ns)
+        assert one.arrival == other.arrival
+        np.testing.assert_array_equal(one.image, other.image)
 
 
 def test_a_message_that_cannot_be_decoded_is_not_mended_by_a_content_fault():

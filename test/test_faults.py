@@ -13,7 +13,7 @@ from small_bag import color_of, depth_of
 
 from crodino_core.errors import UsageError
 from crodino_core.evaluation.fault_cost import measure_costs
-from crodino_core.evaluation.faults import FAULTS
+from crodino_core.evaluation.faults import FAULTS, Decides
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 
@@ -52,6 +52,7 @@ def test_the_registry_describes_every_fault():
         assert kind.name == name
         assert kind.summary and kind.meaning and kind.motive and kind.source
         assert kind.sensors
+        assert kind.decides is None or isinstance(kind.decides, Decides)
         assert {'severity', 'seed', kind.measure} <= set(kind.parameters)
         assert len(set(kind.levels)) == 5
         assert sorted(kind.levels) in (list(kind.levels), list(kind.levels)[::-1])

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from crodino_core.errors import UsageError
-from crodino_core.evaluation.delay_line import DelayLine
-from crodino_core.evaluation.faults import FAULTS, Newest, Push
+from crodino_core.evaluation.fault_line import Fault, FaultLine
+from crodino_core.evaluation.faults import FAULTS
 from crodino_core.evaluation.frame_set import FrameSet
 from crodino_core.evaluation.recording import RecordedDamage, RecordedFrame, RecordedItem
 from crodino_core.evaluation.records import Failure
@@ -34,14 +34,16 @@ class Injection:
 
     def __init__(self, items: Iterable[RecordedItem], scenario: Scenario, duration: float) -> None:
         self._items = items
-        self._faults = [_ActiveFault(span, duration) for span in scenario.faults]
+        self._faults = [_TimedFault(span, duration) for span in scenario.faults]
         problem = contradiction(scenario, duration)
         if problem is not None:
             raise UsageError(problem)
-        self._last: dict[Modality, Frame] = {}
-        self._held = DelayLine()
-        self.damaged = FrameSet()
+        self._line = FaultLine()
+
+    @property
+    def damaged(self) -> FrameSet:
         """Frames whose picture is not the one that the sensor took at that instant."""
+        return self._line.damaged
 
     @property
     def failures(self) -> list[Failure]:
@@ -57,7 +59,7 @@ class Injection:
     def __iter__(self) -> Iterator[RecordedItem]:
         start: float | None = None
         for item in self._items:
-            yield from map(RecordedFrame, self._held.due(item.arrival))
+            yield from map(RecordedFrame, self._line.due(item.arrival))
             if isinstance(item, RecordedFrame):
                 start = item.arrival if start is None else start
                 yield from map(RecordedFrame, self._pass(item.frame, item.arrival - start))
@@ -67,64 +69,44 @@ class Injection:
                     yield item
             else:
                 yield item
-        yield from map(RecordedFrame, self._held.due(float('inf')))
+        yield from map(RecordedFrame, self._line.due(float('inf')))
 
     def _pass(self, frame: Frame, time_s: float) -> list[Frame]:
-        """Apply the faults to a frame; return what arrives now and hold what arrives later."""
-        sensor = frame.modality
-        self._last[sensor], previous = frame, self._last.get(sensor)
-        frames, delays = [frame], False
-        for fault in self._faults:
-            if fault.span.sensor is sensor:
-                frames = fault.apply(frames, time_s, previous, self._last.get)
-                delays = delays or (fault.delays and fault.covers(time_s))
-        arrived = [] if delays else self._held.release(sensor, frame.arrival)
-        for out in frames:
-            if out.image is not frame.image:
-                self.damaged.add(out)
-            if out.arrival > frame.arrival:
-                self._held.put(out)
-            else:
-                arrived.append(out)
-        return arrived
+        """Return what arrives instead of a frame."""
+        faults = [fault for fault in self._faults if fault.span.sensor is frame.modality]
+        for fault in faults:
+            fault.note(time_s)
+        return self._line.push(frame, [each.fault for each in faults if each.covers(time_s)])
 
     def _swallows(self, sensor: Modality, time_s: float) -> bool:
         """Whether a message that cannot be decoded is lost too: content faults do not mend it."""
         return any(
-            f.span.sensor is sensor and FAULTS[f.span.kind].decides and f.covers(time_s)
+            f.span.sensor is sensor and f.fault.kind.decides and f.covers(time_s)
             for f in self._faults
         )
 
 
-class _ActiveFault:
-    """One fault of the scenario: started when its time comes, forgotten when it ends."""
+class _TimedFault:
+    """One fault of the scenario, when it is active, and what is to be said of it."""
 
     def __init__(self, span: FaultSpan, duration: float) -> None:
         self.span = span
         start, end = span.seconds(duration)
-        given = FAULTS[span.kind].complete(span.parameters)
+        kind = FAULTS[span.kind]
+        self.fault = Fault(kind, kind.complete(span.parameters))
+        given = self.fault.parameters
         self.record = Failure(span.sensor, span.kind, start, end, parameters=given)
-        self.delays = FAULTS[span.kind].decides == 'when they come'
-        self._push: Push | None = None
 
     def covers(self, time_s: float) -> bool:
         """Whether the fault is active at `time_s`."""
         end = self.record.end_s
         return self.record.start_s <= time_s and (end is None or time_s < end)
 
-    def apply(
-        self, frames: list[Frame], time_s: float, previous: Frame | None, newest: Newest
-    ) -> list[Frame]:
-        """Return what becomes of `frames`; `previous` is the sensor's last frame before them."""
-        if not self.covers(time_s):
-            self._push = None
-            if self.record.frames and self.record.cleared_s is None:
-                self.record.cleared_s = time_s
-            return frames
-        self.record.frames += 1
-        if self.record.onset_s is None:
-            self.record.onset_s = time_s
-        if self._push is None:
-            kind = FAULTS[self.span.kind]
-            self._push = kind.start(previous, self.span.parameters, newest)
-        return [out for frame in frames for out in self._push(frame)]
+    def note(self, time_s: float) -> None:
+        """Note that a frame of the sensor came."""
+        if self.covers(time_s):
+            self.record.frames += 1
+            if self.record.onset_s is None:
+                self.record.onset_s = time_s
+        elif self.record.frames and self.record.cleared_s is None:
+            self.record.cleared_s = time_s

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from crodino_core.errors import UsageError
-from crodino_core.evaluation.delay_line import DelayLine
+from crodino_core.evaluation.fault_line import Fault, FaultLine
 from crodino_core.evaluation.fault_span import FaultSpan, Scenario, contradiction
-from crodino_core.evaluation.faults import FAULTS, FaultKind, Parameters, Push
+from crodino_core.evaluation.faults import FAULTS
 from crodino_core.evaluation.known_words import nearest
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 from crodino_core.strict_yaml import load_strictly
 
 HEALTHY = 'none'
-SCENARIO, BY_HAND = 'scenario', 'by hand'
-Key = tuple[Modality, str, int]
-"""Of an active fault: its sensor, who asked for it, and which one of those it is."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A kind of fault with all its parameters."""
-
-    kind: FaultKind
-    parameters: Parameters
 
 
 def parse_faults(text: str, sensor: Modality) -> list[Fault]:
@@ -75,14 +64,13 @@ class LiveInjection:
         self._by_hand: dict[Modality, list[Fault]] = {modality: [] for modality in Modality}
         self._spans: list[tuple[FaultSpan, float, float]] = []
         self._began: float | None = None
-        self._running: dict[Key, Push] = {}
-        self._last: dict[Modality, Frame] = {}
-        self._held = DelayLine()
+        self._played: list[Fault] = []
+        """A fault for each of the spans, since they began."""
+        self._line = FaultLine()
 
     def set(self, sensor: Modality, faults: list[Fault]) -> None:
         """Switch these faults of a sensor on, and those set before off."""
-        self._by_hand[sensor] = faults
-        self._forget(BY_HAND, sensor)
+        self._by_hand[sensor] = [replace(fault) for fault in faults]  # to start as its own
 
     def play(self, scenario: Scenario | None, duration: float = 0.0) -> None:
         """Begin a scenario with the next message; None ends it.
@@ -112,7 +100,7 @@ class LiveInjection:
         return [
             f'{modality} {fault.kind.name}'
             for modality in Modality
-            for _, fault in self._active(modality, now)
+            for fault in self._active(modality, now)
         ]
 
     def push(self, frame: Frame, now: float) -> list[Frame]:
@@ -122,54 +110,32 @@ class LiveInjection:
             not known yet, as simulated time before the first /clock: none has begun.
         """
         self._begin(now)
-        sensor = frame.modality
-        self._last[sensor], previous = frame, self._last.get(sensor)
-        active = dict(self._active(sensor, now))
-        for ended in [k for k in self._running if k[0] is sensor and k not in active]:
-            del self._running[ended]
-        frames = [frame]
-        for key, fault in active.items():
-            if key not in self._running:
-                self._running[key] = fault.kind.start(previous, fault.parameters, self._last.get)
-            frames = [out for each in frames for out in self._running[key](each)]
-        delays = any(fault.kind.decides == 'when they come' for fault in active.values())
-        arrived = [] if delays else self._held.release(sensor, frame.arrival)
-        for out in frames:
-            if out.arrival > frame.arrival:
-                self._held.put(out)
-            else:
-                arrived.append(out)
-        return arrived
+        return self._line.push(frame, list(self._active(frame.modality, now)))
 
     def swallows(self, sensor: Modality, now: float) -> bool:
         """Take in a message that cannot be decoded; return whether it is lost too."""
         self._begin(now)
-        return any(fault.kind.decides for _, fault in self._active(sensor, now))
+        return any(fault.kind.decides for fault in self._active(sensor, now))
 
     @property
     def next_arrival(self) -> float | None:
         """When a frame that is held back is due; None if none is."""
-        return self._held.next_arrival
+        return self._line.next_arrival
 
     def due(self, now: float) -> list[Frame]:
         """Give out the frames held back that have arrived by `now`, in the time of arrivals."""
-        return self._held.due(now)
+        return self._line.due(now)
 
     def _begin(self, now: float) -> None:
         """Begin the scenario with the first message, and anew when time has gone back."""
         if now > 0 and (self._began is None or now < self._began):
             self._began = now
-            self._forget(SCENARIO, *Modality)
+            self._played = [Fault(FAULTS[span.kind], span.parameters) for span, *_ in self._spans]
 
-    def _forget(self, source: str, *sensors: Modality) -> None:
-        """Have what a source asks for of these sensors start anew with the next frame."""
-        for key in [k for k in self._running if k[0] in sensors and k[1] == source]:
-            del self._running[key]
-
-    def _active(self, sensor: Modality, now: float) -> Iterator[tuple[Key, Fault]]:
-        time_s = -1.0 if self._began is None else now - self._began
-        for index, (span, start, end) in enumerate(self._spans):
-            if span.sensor is sensor and start <= time_s < end:
-                yield (sensor, SCENARIO, index), Fault(FAULTS[span.kind], span.parameters)
-        for index, fault in enumerate(self._by_hand[sensor]):
-            yield (sensor, BY_HAND, index), fault
+    def _active(self, sensor: Modality, now: float) -> Iterator[Fault]:
+        if self._began is not None:
+            time_s = now - self._began
+            for (span, start, end), fault in zip(self._spans, self._played, strict=True):
+                if span.sensor is sensor and start <= time_s < end:
+                    yield fault
+        yield from self._by_hand[sensor]

@@ -6,6 +6,7 @@ import inspect
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -59,6 +60,17 @@ class Given:
 Begin = Callable[[Given], Push]
 
 
+class Decides(str, Enum):
+    """What of the stream a timing fault decides; two that decide the same contradict."""
+
+    FRAMES = 'which frames come'
+    ARRIVAL = 'when they come'
+    STAMPS = 'which stamps they bear'
+
+    def __str__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True)
 class FaultKind:
     """One kind of fault."""
@@ -79,9 +91,8 @@ class FaultKind:
     """Its parameters with their defaults; a given value must have the type of the default."""
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Least and greatest value of each number among the parameters."""
-    decides: str | None = None
-    """What of the stream a timing fault decides: 'which frames come', 'when they come', 'which
-    stamps they bear'; two that decide the same contradict each other. None: it changes images."""
+    decides: Decides | None = None
+    """None: it changes images."""
 
     def start(
         self,
@@ -159,7 +170,9 @@ class FaultKind:
 FAULTS: dict[str, FaultKind] = {}
 
 
-def timing_fault(summary: str, *, decides: str, **description: Any) -> Callable[[Begin], Begin]:
+def timing_fault(
+    summary: str, *, decides: Decides, **description: Any
+) -> Callable[[Begin], Begin]:
     """Register a fault of time: the decorated function begins it and returns its `Push`."""
 
     def register(begin: Begin) -> Begin:
@@ -197,7 +210,7 @@ def _register(
     severity: int = 3,
     least: float = 0.0,
     greatest: float = 1.0,
-    decides: str | None = None,
+    decides: Decides | None = None,
     **parameters: Any,
 ) -> None:
     """Add a kind; `severity` is its default, `least` and `greatest` bound a given measure."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crodino_core.evaluation.faults.kind import Given, Push, timing_fault
+from crodino_core.evaluation.faults.kind import Decides, Given, Push, timing_fault
 from crodino_core.runtime.frame import Frame
 
-_FRAMES = 'which frames come'
-_ARRIVAL = 'when they come'
-_STAMPS = 'which stamps they bear'
 _FARTHEST_OVERTAKEN = 3
 
 
 @timing_fault(
     'no frame arrives',
-    decides=_FRAMES,
+    decides=Decides.FRAMES,
     measure='lost_share',
     meaning='share of each second without frames',
     levels=(0.2, 0.4, 0.6, 0.8, 1.0),
@@ -40,7 +37,7 @@ def drop(given: Given) -> Push:
 
 @timing_fault(
     'the same picture again and again',
-    decides=_FRAMES,
+    decides=Decides.FRAMES,
     measure='repeats',
     meaning='times that each picture is shown (inf: always the same one)',
     levels=(2, 4, 8, 16, float('inf')),
@@ -72,7 +69,7 @@ def freeze(given: Given) -> Push:
 
 @timing_fault(
     'frames are lost at random',
-    decides=_FRAMES,
+    decides=Decides.FRAMES,
     measure='probability',
     meaning='probability that a frame is lost',
     levels=(0.1, 0.25, 0.5, 0.75, 0.9),
@@ -89,7 +86,7 @@ def intermittent(given: Given) -> Push:
 
 @timing_fault(
     'only every n-th frame arrives',
-    decides=_FRAMES,
+    decides=Decides.FRAMES,
     measure='keep_every',
     meaning='n, of which one frame is kept',
     levels=(2, 3, 4, 6, 10),
@@ -114,7 +111,7 @@ def rate_drop(given: Given) -> Push:
 
 @timing_fault(
     'every frame arrives late by the same time',
-    decides=_ARRIVAL,
+    decides=Decides.ARRIVAL,
     measure='delay_s',
     meaning='delay of the arrival, seconds',
     levels=(0.05, 0.1, 0.2, 0.5, 1.0),
@@ -131,7 +128,7 @@ def delay(given: Given) -> Push:
 
 @timing_fault(
     'frames arrive irregularly, in their order',
-    decides=_ARRIVAL,
+    decides=Decides.ARRIVAL,
     measure='jitter_s',
     meaning='longest additional delay of an arrival, seconds',
     levels=(0.01, 0.03, 0.06, 0.12, 0.25),
@@ -156,7 +153,7 @@ def jitter(given: Given) -> Push:
 
 @timing_fault(
     'frames overtake each other',
-    decides=_ARRIVAL,
+    decides=Decides.ARRIVAL,
     measure='probability',
     meaning='probability that a frame is overtaken by up to three later ones',
     levels=(0.1, 0.2, 0.3, 0.4, 0.5),
@@ -184,7 +181,7 @@ def out_of_order(given: Given) -> Push:
 
 @timing_fault(
     'stamps are off by a constant time',
-    decides=_STAMPS,
+    decides=Decides.STAMPS,
     measure='offset_s',
     meaning='added to every stamp, seconds',
     levels=(-0.005, -0.02, -0.05, -0.2, -1.0),
@@ -203,7 +200,7 @@ def stamp_shift(given: Given) -> Push:
 
 @timing_fault(
     'stamps are zero',
-    decides=_STAMPS,
+    decides=Decides.STAMPS,
     measure='probability',
     meaning='probability that a stamp is zero',
     levels=(0.2, 0.4, 0.6, 0.8, 1.0),
@@ -220,7 +217,7 @@ def stamp_zero(given: Given) -> Push:
 
 @timing_fault(
     'stamps lie in the future',
-    decides=_STAMPS,
+    decides=Decides.STAMPS,
     measure='ahead_s',
     meaning='how far the stamps are ahead, seconds',
     levels=(0.5, 5.0, 60.0, 3600.0, 86400.0),
