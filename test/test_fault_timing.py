@@ -179,6 +179,13 @@ def test_what_a_delay_still_holds_arrives_at_once_when_it_ends():
     assert arrivals == [0, 0.1, 0.2, 0.65, 0.7, 0.7, 0.7, 0.7, 0.8, 0.9]
 
 
+def test_a_damaged_frame_that_a_delay_held_is_still_known_as_damaged():
+    both = scenario((RGB, 'black', 0.25, None, {}), (RGB, 'delay', 0.25, 0.65, {'delay_s': 0.35}))
+    injection = Injection(recorded(10, (RGB,)), both, 1.0)
+    black = {i.frame.stamp_ns: i.frame in injection.damaged for i in injection}
+    assert [black[frame(index).stamp_ns] for index in range(10)] == [False] * 3 + [True] * 7
+
+
 def test_frames_out_of_order_are_overtaken_and_none_is_lost():
     swapped = scenario((RGB, 'out_of_order', 0.0, None, {'severity': 5}))
     items = list(Injection(recorded(40), swapped, 4.0))
@@ -318,8 +325,8 @@ def test_a_delay_line_gives_out_in_the_order_of_arrival():
     assert line.next_arrival == frame(1).arrival
     assert [f.arrival for f in line.due(frame(2).arrival)] == [frame(i).arrival for i in (1, 2)]
     line.put(frame(5, DEPTH))
-    (freed,) = line.release(RGB, 100.0)
-    assert (freed.arrival, freed.stamp_ns) == (100.0, frame(3).stamp_ns)
+    (freed,) = line.release(RGB)
+    assert (freed.arrival, freed.stamp_ns) == (frame(3).arrival, frame(3).stamp_ns)
     assert line.due(1e9)[0].modality is DEPTH
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import replace
 
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
@@ -36,10 +35,10 @@ class DelayLine:
             frames.append(heapq.heappop(self._held)[2])
         return frames
 
-    def release(self, sensor: Modality, now: float) -> list[Frame]:
-        """Give out every frame of a sensor at once, at `now`: what delayed them has ended."""
+    def release(self, sensor: Modality) -> list[Frame]:
+        """Give out every frame of a sensor at once: what delayed them has ended."""
         freed = sorted(entry for entry in self._held if entry[2].modality is sensor)
         if freed:
             self._held = [entry for entry in self._held if entry[2].modality is not sensor]
             heapq.heapify(self._held)
-        return [replace(frame, arrival=min(arrival, now)) for arrival, _, frame in freed]
+        return [frame for _, _, frame in freed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crodino_core.evaluation.delay_line import DelayLine
 from crodino_core.evaluation.faults import Decides, FaultKind, Parameters, Push
@@ -53,7 +53,7 @@ class FaultLine:
         for push in running.values():
             frames = [out for each in frames for out in push(each)]
         delays = any(fault.kind.decides is Decides.ARRIVAL for fault in active)
-        arrived = [] if delays else self._held.release(sensor, frame.arrival)
+        arrived = [] if delays else self._release(sensor, frame.arrival)
         for out in frames:
             if out.image is not frame.image:
                 self.damaged.add(out)
@@ -62,6 +62,15 @@ class FaultLine:
             else:
                 arrived.append(out)
         return arrived
+
+    def _release(self, sensor: Modality, now: float) -> list[Frame]:
+        """Have what is held of a sensor arrive by `now`; what is damaged remains so."""
+        released = []
+        for held in self._held.release(sensor):
+            released.append(replace(held, arrival=min(held.arrival, now)))
+            if held in self.damaged:
+                self.damaged.add(released[-1])
+        return released
 
     @property
     def next_arrival(self) -> float | None:
