@@ -1,9 +1,10 @@
 """Plays a bag as two drivers would: colour and depth (and ground truth) on the usual topics.
 
 For demonstrations, and where `ros2 bag play` is not installed. Messages go out as they were
-recorded, but for their stamps, which are of now as a driver's are (`stamps:=recorded` keeps
-them). The topics are `color/image_raw`, `depth/image_rect` and `ground_truth/label`, with the
-suffix of the transport where the bag holds compressed images.
+recorded, but for their stamps: those of a round are all moved by as much, so that they begin now,
+as a driver's do, and a label bears the stamp of its image (`stamps:=recorded` keeps them). The
+topics are `color/image_raw`, `depth/image_rect` and `ground_truth/label`, with the suffix of the
+transport where the bag holds compressed images.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from crodino_core.resources import share_directory
 from crodino_ros.bag_salvage import Message
 from crodino_ros.bag_storage import open_bag
 from crodino_ros.bag_topics import choose_topics
-from crodino_ros.cdr_stamp import restamped
+from crodino_ros.cdr_stamp import LATEST, STAMPED, restamped, stamp_of
 from crodino_ros.middleware import Clock, ClockType, Node, QoSProfile
 from crodino_ros.middleware.msg import interface
 from crodino_ros.node_main import run_node
@@ -40,7 +41,7 @@ PARAMETERS = (
     ParameterSpec(
         'stamps',
         'now',
-        'Stamps of the messages: of now, or as recorded.',
+        'Stamps of the messages: moved so that those of a round begin now, or as recorded.',
         choices=('now', 'recorded'),
         read_only=True,
     ),
@@ -51,6 +52,31 @@ PARAMETERS = (
         read_only=True,
     ),
 )
+
+
+class StampShift:
+    """Moves recorded stamps so that the first one is of a given time, and their steps fit a rate.
+
+    :param begin_ns: what the first stamp becomes, nanoseconds.
+    """
+
+    def __init__(self, begin_ns: int, rate: float = 1.0) -> None:
+        self._begin_ns = begin_ns
+        self._rate = rate
+        self._first_ns: int | None = None
+
+    def moved(self, stamp_ns: int, now_ns: int) -> int:
+        """Return the stamp that takes the place of a recorded one.
+
+        :param now_ns: stands for a stamp that was never set (0), or is so wrong that none of
+            ours would correspond to it.
+        """
+        if stamp_ns <= 0:
+            return now_ns
+        if self._first_ns is None:
+            self._first_ns = stamp_ns
+        moved = self._begin_ns + round((stamp_ns - self._first_ns) / self._rate)
+        return moved if 0 < moved < LATEST else now_ns
 
 
 class BagPlayerNode(Node):
@@ -76,6 +102,7 @@ class BagPlayerNode(Node):
         self._messages: Iterator[Message] = iter(())
         self._next: Message | None = None
         self._began, self._first_ns = 0.0, 0
+        self._shift = StampShift(0, self._rate)
         self._timer = self.create_timer(
             0.05, self._wait_for_subscribers, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -104,6 +131,7 @@ class BagPlayerNode(Node):
         if self._next is None:
             raise CrodinoError('the bag holds no message of its sensors')
         self._began, self._first_ns = time.monotonic(), self._next[1]
+        self._shift = StampShift(self.get_clock().now().nanoseconds, self._rate)
         self._set_timer(self._next)
 
     def _play(self) -> None:
@@ -126,8 +154,9 @@ class BagPlayerNode(Node):
 
     def _publish(self, topic: str, data: bytes) -> None:
         role, publisher = self._publishers_by_topic[topic]
-        if self._stamp_now:
-            data = restamped(data, self.get_clock().now().nanoseconds)
+        if self._stamp_now and len(data) >= STAMPED:
+            now_ns = self.get_clock().now().nanoseconds
+            data = restamped(data, self._shift.moved(stamp_of(data), now_ns))
         publisher.publish(bytes(data))
         self.published[role] += 1
 

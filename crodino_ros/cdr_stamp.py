@@ -7,6 +7,10 @@ import struct
 _STAMP = slice(4, 12)
 """After the four bytes that say how the message is encapsulated: int32 sec, uint32 nanosec."""
 _SECOND = 1_000_000_000
+STAMPED = _STAMP.stop
+"""Bytes that a message with a stamp has at least."""
+LATEST = (1 << 31) * _SECOND
+"""Nanoseconds; no stamp can be so late."""
 
 
 def stamp_of(data: bytes) -> int:
