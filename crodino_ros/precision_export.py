@@ -107,7 +107,7 @@ def score_on(folder: RgbdFolder, split: str) -> Score:
         engines = load_engines(
             bundle,
             CPU_ENGINE,
-            logits=needs_logits(CLEAN, 'prefer'),
+            logits=needs_logits(CLEAN, None),
             exact=True,
             fallback=True,
         ).engines

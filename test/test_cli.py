@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from small_bag import write_small_bag
 from small_data_set import write_small_data_set
@@ -527,3 +529,48 @@ def test_a_replay_that_is_terminated_leaves_nothing_behind(
     assert code == 143
     assert not (tmp_path / 'out').exists()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.fixture
+def same_classes(tmp_path, bundle):
+    """Folder of a data set with the classes of the tiny bundle."""
+    folder = write_small_data_set(tmp_path / 'data')
+    shutil.copyfile(bundle / 'model.yaml', folder / 'classes.yaml')
+    for path in folder.glob('*/label/*.png'):
+        cv2.imwrite(str(path), np.minimum(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), 1))
+    return folder
+
+
+def test_evaluate_fuses_a_damaged_sensor_with_the_whole_one_if_asked(
+    crodino, bundle, same_classes
+):
+    options = ('--model', bundle, '--data', same_classes, '--protocol', 'nm')
+
+    code, out, err = crodino('evaluate', *options, '--policy', 'average', '--seed', 3, '--json')
+    assert code == 0, err
+    report = json.loads(out)
+    assert (report['policy'], report['seed']) == ('average', 3)
+    assert {'rgb low', 'rgb low full', 'depth high full'} <= set(report['scores'])
+
+    code, out, _ = crodino('evaluate', *options, '--policy', 'average')
+    assert code == 0
+    assert out.count('policy average') == 2  # two tables of six states
+    assert 'miou depth full: ' in out
+
+    code, _, err = crodino('evaluate', *options, '--policy', 'prefer')
+    assert code == 2
+    assert 'makes no difference in the protocol nm' in assert_one_line(err)
+
+
+def test_evaluate_serves_the_sensor_that_is_preferred(crodino, bundle, same_classes):
+    options = ('evaluate', '--model', bundle, '--data', same_classes, '--json')
+
+    code, out, err = crodino(*options, '--protocol', 'emm', '--prefer', 'depth')
+    assert code == 0, err
+    report = json.loads(out)
+    assert report['policy'] == 'prefer depth'
+    assert report['scores']['full'] == report['scores']['depth'] != report['scores']['rgb']
+
+    code, _, err = crodino(*options, '--prefer', 'depth')
+    assert code == 2
+    assert 'the protocol clean' in assert_one_line(err)

@@ -21,6 +21,17 @@ from crodino_core.runtime.engines import Prediction
 
 BOTH, RGB, DEPTH = frozenset(Modality), frozenset({Modality.RGB}), frozenset({Modality.DEPTH})
 LABELS = LabelSet(CLASSES, ((0, 0, 0), (10, 20, 30), (200, 0, 0)))
+FAKE = ModelBundle(
+    path=Path('nowhere'),
+    name='fake',
+    labels=LABELS,
+    input_size=(64, 96),
+    rgb_mean=(0.5, 0.4, 0.3),
+    rgb_std=(0.2, 0.2, 0.2),
+    depth_range=(0.5, 4.0),
+    opset=17,
+    sha256={},
+)
 
 
 class ThresholdEngine:
@@ -54,17 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RgbdFolder:
 
 @pytest.fixture(scope='module')
 def bundle() -> ModelBundle:
-    return ModelBundle(
-        path=Path('nowhere'),
-        name='fake',
-        labels=LABELS,
-        input_size=(64, 96),
-        rgb_mean=(0.5, 0.4, 0.3),
-        rgb_std=(0.2, 0.2, 0.2),
-        depth_range=(0.5, 4.0),
-        opset=17,
-        sha256={},
-    )
+    return FAKE
 
 
 @pytest.fixture
@@ -259,7 +260,94 @@ def test_the_same_seed_gives_the_same_report(
     assert first['scores'] != other['scores']
 
 
+def fused_scores(folder: RgbdFolder, protocol: str) -> tuple[dict, dict]:
+    """Return the report with the policy `average`, and the scores without."""
+    engines = {m: ThresholdEngine() for m in Modality}
+    report, alone = (
+        evaluate_bundle(FAKE, engines, folder, 'test', protocol, policy=policy)
+        for policy in ('average', None)
+    )
+    return report, alone['scores']
+
+
+@pytest.mark.parametrize('protocol', ['rmm', 'nm'])
+def test_a_damaged_sensor_is_also_averaged_with_the_other_whole_one(
+    folder: RgbdFolder, protocol: str
+) -> None:
+    report, alone = fused_scores(folder, protocol)
+
+    fused = {state: report['scores'][f'{state} full'] for state in alone}
+    assert report['policy'] == 'average'
+    assert report['scores'] == alone | {f'{state} full': s for state, s in fused.items()}
+    assert all(fused[state]['confusion'] != alone[state]['confusion'] for state in alone)
+    for m in Modality:
+        expected = np.mean([s['miou'] for state, s in fused.items() if state.startswith(str(m))])
+        assert report['summary'][f'miou_{m}_full'] == pytest.approx(expected)
+
+
+def test_a_fused_state_is_the_mean_of_the_damaged_and_the_whole_image(
+    bundle: ModelBundle, engines: Engines, folder: RgbdFolder
+) -> None:
+    evaluate_bundle(bundle, engines, folder, 'test', 'rmm', policy='average')
+
+    whole = {m: getattr(folder.read(folder.names('test')[0]), str(m)) for m in Modality}
+    rgb = engines[Modality.RGB].images
+    # Of the first frame: damaged alone (3), damaged beside whole depth (3), whole (3).
+    assert all(np.array_equal(rgb[i], rgb[i + 3]) for i in range(3))
+    assert all(np.array_equal(rgb[i], whole[Modality.RGB]) for i in range(6, 9))
+    depth = engines[Modality.DEPTH].images
+    assert all(np.array_equal(depth[i], whole[Modality.DEPTH]) for i in range(3, 6))
+    assert all(np.array_equal(depth[i], depth[i + 3 + 3]) for i in range(3))
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'policy', 'reported'),
+    [('clean', None, None), ('rmm', None, None), ('nm', None, None), ('emm', None, 'prefer rgb'),
+     ('emm', 'prefer', 'prefer rgb'), ('emm', 'average', 'average'), ('nm', 'average', 'average')],
+)  # fmt: skip
+def test_the_report_names_the_policy_that_served_and_no_other(
+    bundle: ModelBundle,
+    engines: Engines,
+    folder: RgbdFolder,
+    protocol: str,
+    policy: str | None,
+    reported: str | None,
+) -> None:
+    report = evaluate_bundle(bundle, engines, folder, 'test', protocol, policy=policy)
+
+    assert report['policy'] == reported
+
+
 # --- refusals
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'policy', 'expected'),
+    [('clean', 'prefer', 'none'), ('clean', 'average', 'none'), ('rmm', 'prefer', 'average or'),
+     ('nm', 'prefer', 'average or none')],
+)  # fmt: skip
+def test_a_policy_that_makes_no_difference_is_refused(
+    bundle: ModelBundle,
+    engines: Engines,
+    folder: RgbdFolder,
+    protocol: str,
+    policy: str,
+    expected: str,
+) -> None:
+    with pytest.raises(UsageError, match=f'no difference in the protocol {protocol}; {expected}'):
+        evaluate_bundle(bundle, engines, folder, 'test', protocol, policy=policy)
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'policy'), [('clean', None), ('rmm', None), ('nm', 'average'), ('emm', 'average')]
+)
+def test_a_preference_that_nothing_is_served_by_is_refused(
+    bundle: ModelBundle, engines: Engines, folder: RgbdFolder, protocol: str, policy: str | None
+) -> None:
+    with pytest.raises(UsageError, match=rf'protocol {protocol} .* prefers no sensor; leave it'):
+        evaluate_bundle(
+            bundle, engines, folder, 'test', protocol, policy=policy, prefer=Modality.DEPTH
+        )
 
 
 def test_an_unknown_protocol_is_refused(

@@ -31,6 +31,9 @@ from crodino_ros.commands.options import (
     say_passed_over,
 )
 
+STATES_IN_A_TABLE = 6
+"""That many columns fit a terminal of 80 characters."""
+
 
 def train(
     config: Annotated[Path, typer.Argument(help='A training configuration (YAML).')],
@@ -63,8 +66,18 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help='clean, emm, rmm or nm.')] = 'clean',
     split: Annotated[str, typer.Option('--split')] = 'test',
     policy: Annotated[
-        str, typer.Option(help='What serves both sensors in emm: prefer or average.')
-    ] = 'prefer',
+        str | None,
+        typer.Option(
+            help='What serves both sensors: prefer or average in emm; average in rmm and nm, '
+            'beside each network alone.',
+            show_default='prefer in emm, else none',
+        ),
+    ] = None,
+    prefer: Annotated[
+        Modality | None,
+        typer.Option(help='Sensor that emm with the policy prefer serves.', show_default='rgb'),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help='Of the damage in rmm and nm.')] = 0,
     engine: EngineOption = 'auto',
     precision: PrecisionOption = FLOAT32,
     resolution: ResolutionOption = '',
@@ -77,7 +90,18 @@ def evaluate(
 ) -> None:
     """Score a bundle on a data set, whole or with a modality missing or noisy."""
     bundle = ModelBundle.load(model or default_model(), precision, parse_resolution(resolution))
-    report = score_bundle(bundle, data, split, protocol, policy, engine, threads, exact)
+    report = score_bundle(
+        bundle,
+        data,
+        split,
+        protocol,
+        policy=policy,
+        prefer=prefer,
+        seed=seed,
+        engine=engine,
+        threads=threads,
+        exact=exact,
+    )
     say_passed_over(report['engine']['passed_over'])
     if as_json:
         print_json(report)
@@ -92,38 +116,49 @@ def score_bundle(
     data: Path,
     split: str,
     protocol: str,
-    policy: str = 'prefer',
+    *,
+    policy: str | None = None,
+    prefer: Modality | None = None,
+    seed: int = 0,
     engine: str = 'auto',
     threads: int | None = None,
     exact: bool = False,
 ) -> dict[str, Any]:
     """Score a bundle's chosen networks by a protocol; see `evaluate_bundle`."""
-    check_protocol(protocol, policy)
+    check_protocol(protocol, policy, prefer)
     folder = RgbdFolder(data)
     loaded = load_engines(bundle, engine, threads, needs_logits(protocol, policy), exact)
-    report = evaluate_bundle(bundle, loaded.engines, folder, split, protocol, policy=policy)
+    report = evaluate_bundle(
+        bundle, loaded.engines, folder, split, protocol, policy=policy, prefer=prefer, seed=seed
+    )
     return report | {'engine': loaded.describe()}
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    states = report['scores']
     title = (
         f'{report["model"]} on {report["data"]} {report["split"]}, {report["frames"]} frames, '
-        f'{report["protocol"]}'
+        f'{report["protocol"]}' + (f', policy {report["policy"]}' if report['policy'] else '')
     )
-    table = Table('', *states, title=title)
-    for key in ('miou', 'pixel_accuracy', 'mean_class_accuracy'):
-        table.add_row(key.replace('_', ' '), *(_percent(s[key]) for s in states.values()))
-    for key, words in (('iou', 'IoU'), ('accuracy', 'accuracy')):
-        table.add_section()
-        for name in report['classes']:
-            table.add_row(f'{words} {name}', *(_percent(s[key][name]) for s in states.values()))
-    console.print(table)
+    states = list(report['scores'].items())
+    for start in range(0, len(states), STATES_IN_A_TABLE):
+        part = dict(states[start : start + STATES_IN_A_TABLE])
+        _print_scores(title, report['classes'], part)
     for key, value in report['summary'].items():
         console.print(f'{key.replace("_", " ")}: {_percent(value)}')
     engine = report['engine']
     words = f'engine: {engine["name"]} {engine["version"]}, {engine["device"]}'
     console.print(words, markup=False, highlight=False)
+
+
+def _print_scores(title: str, classes: list[str], states: dict[str, dict[str, Any]]) -> None:
+    table = Table('', *states, title=title)
+    for key in ('miou', 'pixel_accuracy', 'mean_class_accuracy'):
+        table.add_row(key.replace('_', ' '), *(_percent(s[key]) for s in states.values()))
+    for key, words in (('iou', 'IoU'), ('accuracy', 'accuracy')):
+        table.add_section()
+        for name in classes:
+            table.add_row(f'{words} {name}', *(_percent(s[key][name]) for s in states.values()))
+    console.print(table)
 
 
 def _print_confusion(report: dict[str, Any], state: str) -> None:
