@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from crodino_core.errors import CrodinoError
+from crodino_core.strict_yaml import load_strictly
 
 UNLABELLED = 255
 """The mask value of a pixel without a class (as in vision_msgs/LabelInfo and Cityscapes)."""
@@ -93,9 +94,12 @@ class LabelSet:
 
     @classmethod
     def from_yaml(cls, path: Path) -> LabelSet:
-        """Read a `classes.yaml` with the keys `classes` and, optionally, `void_index: 255`."""
+        """Read a `classes.yaml` with the keys `classes` and, optionally, `void_index: 255`.
+
+        :raises CrodinoError: it is no YAML in UTF-8 or UTF-16, or no list of classes.
+        """
         try:
-            content = yaml.safe_load(path.read_text())
+            content = load_strictly(path.read_bytes())
         except (OSError, yaml.YAMLError) as error:
             reason = ' '.join(str(error).split())
             raise CrodinoError(f'{path}: the classes cannot be read: {reason}') from error
@@ -112,7 +116,7 @@ class LabelSet:
 def _read_color(value: object, source: str) -> tuple[int, int, int]:
     try:
         red, green, blue = (int(part) for part in value)  # type: ignore[attr-defined]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # the last: of .inf
         raise CrodinoError(
             f'{source}: color_rgb is {value!r}; three values 0..255 (red, green, blue) were '
             'expected'

@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import yaml
 
 from crodino_core.errors import CrodinoError
+from crodino_core.known_words import nearest
 from crodino_core.labels import UNLABELLED, LabelSet
+from crodino_core.strict_yaml import load_strictly
+
+MILLIMETRES = 0.001
+CAMERA_KEYS = [
+    'depth', 'origin', 'frames', 'width', 'height', 'model', 'fx', 'fy', 'cx', 'cy', 'K', 'D'
+]  # fmt: skip
+"""Of camera.yaml; all but `depth` are for people."""
+DEPTH_KEYS = ['scale_to_metres', 'invalid', 'encoding', 'kind', 'range_mm']
+"""Of `depth` in it; all but the first two are for people."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,8 @@ class RgbdFolder:
     def __init__(self, path: str | Path) -> None:
         """Read the description of the data set, not its images.
 
-        :raises CrodinoError: the folder lacks a file or one cannot be read.
+        :raises CrodinoError: the folder lacks a file, one cannot be read, or camera.yaml has a key
+            that is not known.
         """
         self.path = Path(path)
         for needed in ('classes.yaml', 'splits.json'):
@@ -53,9 +65,13 @@ class RgbdFolder:
                 )
         self.labels = LabelSet.from_yaml(self.path / 'classes.yaml')
         try:
-            self.splits: dict[str, list[str]] = json.loads((self.path / 'splits.json').read_text())
-        except json.JSONDecodeError as error:
-            raise CrodinoError(f'{self.path}/splits.json is not JSON: {error}') from error
+            self.splits: dict[str, list[str]] = json.loads(
+                (self.path / 'splits.json').read_bytes()
+            )
+        except (OSError, ValueError) as error:
+            raise CrodinoError(
+                f'{self.path}/splits.json cannot be read: {error}; JSON in UTF-8 was expected'
+            ) from error
         if not isinstance(self.splits, dict) or not all(map(_is_names, self.splits.values())):
             raise CrodinoError(
                 f'{self.path}/splits.json: a mapping from split to list of frames was expected, '
@@ -123,20 +139,55 @@ class RgbdFolder:
             )
 
     def _read_depth_scale(self) -> np.float32:
+        """Return the metres of a step of the depth images."""
         camera = self.path / 'camera.yaml'
         if not camera.is_file():
-            return np.float32(0.001)
+            return np.float32(MILLIMETRES)
         try:
-            content = yaml.safe_load(camera.read_text()) or {}
-            scale = float((content.get('depth') or {}).get('scale_to_metres', 0.001))
-        except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+            content = load_strictly(camera.read_bytes())
+        except (OSError, yaml.YAMLError) as error:
             reason = ' '.join(str(error).split())
+            raise CrodinoError(f'{camera} cannot be read: {reason}') from error
+        content = _mapping(content, CAMERA_KEYS, f'{camera}')
+        depth = _mapping(content.get('depth'), DEPTH_KEYS, f'{camera}: depth')
+        if depth.get('invalid', 0) != 0:
             raise CrodinoError(
-                f'{camera}: depth: {{scale_to_metres: number}} was expected: {reason}'
-            ) from error
-        if not scale > 0:
-            raise CrodinoError(f'{camera}: scale_to_metres is {scale}; more than 0 was expected')
-        return np.float32(scale)
+                f'{camera}: invalid is {depth["invalid"]!r}; write pixels without a measurement '
+                'as 0, which is the only value here'
+            )
+        scale = depth.get('scale_to_metres', MILLIMETRES)
+        try:
+            with np.errstate(over='ignore'):
+                metres = np.float32(float(np.nan if isinstance(scale, bool) else scale))
+        except (TypeError, ValueError):
+            metres = np.float32(np.nan)
+        if not 0 < metres < np.inf:
+            raise CrodinoError(
+                f'{camera}: scale_to_metres is {scale!r}; a number of metres above 0 was '
+                f'expected, {MILLIMETRES} for millimetres'
+            )
+        return metres
+
+
+def _mapping(content: object, known: list[str], where: str) -> dict[str, Any]:
+    """Return a mapping of camera.yaml; nothing at all is an empty one.
+
+    :raises CrodinoError: it is something else, or has a key that nobody reads.
+    """
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise CrodinoError(
+            f'{where} is {content!r}; a mapping was expected, as '
+            f'depth: {{scale_to_metres: {MILLIMETRES}}}'
+        )
+    for key in content:
+        if key not in known:
+            raise CrodinoError(
+                f'{where} has an unknown key {key!r}{nearest(key, known)}; write notes as # '
+                'comments'
+            )
+    return content
 
 
 def _is_names(frames: object) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 import yaml
 
 
-def load_strictly(text: str) -> Any:
+def load_strictly(text: str | bytes) -> Any:
     """Read YAML as `yaml.safe_load` does, but for keys that a mapping has twice.
 
+    :param text: bytes are UTF-8, or UTF-16 with its mark at the start.
     :raises yaml.YAMLError: the text is not YAML, or a key is given twice.
     """
     try:

@@ -69,6 +69,8 @@ def test_a_label_set_that_makes_no_sense_is_refused(names: Any, colors: Any, ans
         ([{'index': 0, 'name': 'floor', 'color_rgb': [1, 2]}], r'\[1, 2\]; three'),
         ([{'index': 'x', 'name': 'floor', 'color_rgb': [1, 2, 3]}], r"\['x'\]; 0 to 0"),
         ([{'index': 0, 'name': 'floor', 'color_rgb': 'red'}], 'red'),
+        ([{'index': 0, 'name': 'floor', 'color_rgb': [1, 2, float('inf')]}], 'inf.; three'),
+        ([{'index': 0, 'name': 'floor', 'color_rgb': [1, 2, float('nan')]}], 'nan.; three'),
     ],
 )
 def test_a_wrong_class_list_is_refused(classes: Any, answer: str) -> None:
@@ -82,6 +84,8 @@ def test_a_wrong_class_list_is_refused(classes: Any, answer: str) -> None:
         ('classes: [', 'cannot be read'),
         ('names: [a]', 'the key classes'),
         ('void_index: 0\nclasses: []', 'void_index is 0'),
+        ('classes: [2024-13-45]', 'cannot be read'),
+        ('classes: []\nclasses: []', 'given twice'),
     ],
 )
 def test_a_damaged_class_file_is_refused_by_name(tmp_path: Path, text: str, answer: str) -> None:

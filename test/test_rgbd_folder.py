@@ -14,6 +14,7 @@ from crodino_core.errors import CrodinoError
 from crodino_core.rgbd_folder import RgbdFolder
 
 FRAME = 'room/0000'
+REPLICA = Path(__file__).resolve().parents[2] / 'shared' / 'data' / 'replica_apt0'
 
 
 @pytest.fixture
@@ -71,10 +72,70 @@ def test_a_damaged_split_file_is_refused(folder: Path, text: str) -> None:
         RgbdFolder(folder)
 
 
-@pytest.mark.parametrize('text', ['depth: [', 'depth: 3', 'depth: {scale_to_metres: 0}'])
+@pytest.mark.parametrize('text', ['depth: [', 'depth: 3', '[1]', 'depth: {}\ndepth: {}'])
 def test_a_damaged_camera_file_is_refused(folder: Path, text: str) -> None:
     (folder / 'camera.yaml').write_text(text)
     with pytest.raises(CrodinoError, match=r'camera\.yaml'):
+        RgbdFolder(folder)
+
+
+@pytest.mark.parametrize(
+    'scale', ['0', '-0.001', '.inf', '.nan', '1e-60', '1e60', 'yes', '[1]', 'null', 'millimetres']
+)
+def test_a_depth_scale_that_is_no_length_is_refused(folder: Path, scale: str) -> None:
+    (folder / 'camera.yaml').write_text(f'depth: {{scale_to_metres: {scale}}}')
+    with pytest.raises(CrodinoError, match=r'camera\.yaml: scale_to_metres is .*above 0 was'):
+        RgbdFolder(folder)
+
+
+@pytest.mark.parametrize(
+    ('text', 'answer'),
+    [
+        ('depth: {scale_to_meters: 0.01}', "did you mean 'scale_to_metres'.*known are: scale_to"),
+        ('scale_to_metres: 0.01', "unknown key 'scale_to_metres'.* known are: depth, "),
+        ('dept: {scale_to_metres: 0.01}', "unknown key 'dept' .did you mean 'depth'"),
+    ],
+)
+def test_a_misspelt_key_of_the_camera_file_is_named_with_the_known_ones(
+    folder: Path, text: str, answer: str
+) -> None:
+    (folder / 'camera.yaml').write_text(text)
+    with pytest.raises(CrodinoError, match=answer):
+        RgbdFolder(folder)
+
+
+def test_another_value_than_zero_for_invalid_depth_is_refused(folder: Path) -> None:
+    (folder / 'camera.yaml').write_text('depth: {invalid: 65535}')
+    with pytest.raises(CrodinoError, match='invalid is 65535; write pixels'):
+        RgbdFolder(folder)
+
+
+@pytest.mark.parametrize('text', ['', 'depth:', 'origin: a bag\ndepth: {scale_to_metres: 1e-3}'])
+def test_a_camera_file_may_say_little(folder: Path, text: str) -> None:
+    (folder / 'camera.yaml').write_text(text)
+
+    assert RgbdFolder(folder).depth_scale == np.float32(0.001)
+
+
+@pytest.mark.skipif(not REPLICA.is_dir(), reason='the data set is not here')
+def test_the_notes_in_a_camera_file_are_known_keys() -> None:
+    assert RgbdFolder(REPLICA).depth_scale == np.float32(0.001)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+@pytest.mark.parametrize('name', ['classes.yaml', 'splits.json', 'camera.yaml'])
+def test_files_of_windows_editors_are_read(folder: Path, name: str, encoding: str) -> None:
+    path = folder / name
+    path.write_text(path.read_text(), encoding=encoding)
+
+    assert RgbdFolder(folder).labels.names == CLASSES
+
+
+@pytest.mark.parametrize('name', ['classes.yaml', 'splits.json', 'camera.yaml'])
+def test_a_file_in_another_encoding_is_refused_by_name(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes().replace(b':', b': \xe9', 1))  # Latin-1
+    with pytest.raises(CrodinoError, match=f'{name}.* cannot be read'):
         RgbdFolder(folder)
 
 

@@ -34,8 +34,8 @@ from crodino_core.evaluation.failure_job import (
 from crodino_core.evaluation.failure_plan_entries import ALL, PlanReader
 from crodino_core.evaluation.faults import FAULTS
 from crodino_core.evaluation.inference_time import InferenceTime, parse_inference_time
-from crodino_core.evaluation.known_words import check_keys
 from crodino_core.evaluation.scenario import Scenario
+from crodino_core.known_words import check_keys
 from crodino_core.runtime.engines import AUTO
 from crodino_core.strict_yaml import load_strictly
 

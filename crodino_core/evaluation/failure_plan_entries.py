@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from crodino_core.errors import UsageError
 from crodino_core.evaluation.failure_job import CLEAN, BagEntry, BundleEntry, PolicyEntry
-from crodino_core.evaluation.known_words import check_keys, nearest
 from crodino_core.evaluation.scenario import Scenario, load_scenario, scenario_names
+from crodino_core.known_words import check_keys, nearest
 from crodino_core.modality import Modality
 from crodino_core.runtime.arbiter import Arbiter
 from crodino_core.runtime.engines import AUTO, ENGINE_NAMES

@@ -12,7 +12,7 @@ from crodino_core.errors import UsageError
 from crodino_core.evaluation.fault_line import Fault, FaultLine
 from crodino_core.evaluation.fault_span import FaultSpan, Scenario, contradiction
 from crodino_core.evaluation.faults import FAULTS
-from crodino_core.evaluation.known_words import nearest
+from crodino_core.known_words import nearest
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 from crodino_core.strict_yaml import load_strictly

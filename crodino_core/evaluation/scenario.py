@@ -32,7 +32,7 @@ from crodino_core.evaluation.fault_span import (
     warnings_for,
 )
 from crodino_core.evaluation.faults import FAULTS
-from crodino_core.evaluation.known_words import check_keys, nearest
+from crodino_core.known_words import check_keys, nearest
 from crodino_core.modality import Modality
 from crodino_core.resources import share_directory
 from crodino_core.strict_yaml import load_strictly
