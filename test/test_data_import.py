@@ -190,6 +190,23 @@ def test_validation_takes_whole_scenes_of_the_training_split(nyu: Path, tmp_path
     assert len(splits['train']) + len(splits['val']) == len(NYU_TRAIN)
 
 
+@pytest.mark.parametrize(('share', 'scenes'), [(0.4, 1), (0.67, 2), (0.99, 2)])
+def test_validation_takes_the_share_of_scenes_that_was_asked_for(
+    nyu: Path, tmp_path: Path, share: float, scenes: int
+) -> None:
+    import_nyudepth(nyu, tmp_path / 'data', val_share=share)
+
+    splits = RgbdFolder(tmp_path / 'data').splits
+    assert len({SCENES[int(name[-4:]) - 1] for name in splits['val']}) == scenes
+    assert splits['train']
+
+
+def test_a_share_of_validation_that_takes_no_scene_is_refused(nyu: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r'takes 0 of the 3 training scenes; 0\.34 or more'):
+        import_nyudepth(nyu, tmp_path / 'data', val_share=0.1)
+    assert not (tmp_path / 'data').exists()
+
+
 def test_raw_depth_keeps_its_holes(nyu: Path, tmp_path: Path) -> None:
     import_nyudepth(nyu, tmp_path / 'data', raw_depth=True, val_share=0)
 

@@ -8,6 +8,7 @@ takes those to 13, `splits.mat` is the official split of 795 and 654 frames.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,14 +152,28 @@ def _read_splits(source: Path, count: int) -> dict[str, list[int]]:
 
 
 def _validation(frames: Any, train: Sequence[int], share: float) -> list[int]:
-    """Take whole scenes, evenly along their names, so that no room is on both sides."""
+    """Take whole scenes, evenly along their names, so that no room is on both sides.
+
+    :raises UsageError: no scene, or every one, would become val.
+    """
     if not share:
         return []
     if 'scenes' not in frames:
         raise CrodinoError(f'{FRAMES_FILE} has no array scenes, by which val is chosen; --val 0')
     references = np.asarray(frames['scenes']).ravel()
     scenes = {n: bytes(frames[references[n - 1]][()].astype(np.uint8)) for n in train}
-    chosen = set(sorted(set(scenes.values()))[:: max(1, round(1 / share))])
+    ordered = sorted(set(scenes.values()))
+    # As a line is drawn on a grid: of n scenes floor(n * share), one of every 1 / share.
+    chosen = {
+        scene
+        for index, scene in enumerate(ordered)
+        if math.floor((index + 1) * share) > math.floor(index * share)
+    }
+    if not 0 < len(chosen) < len(ordered):
+        raise UsageError(
+            f'the share {share} of val takes {len(chosen)} of the {len(ordered)} training scenes; '
+            f'{math.ceil(100 / len(ordered)) / 100} or more was expected, below 1 (0: no val)'
+        )
     return [number for number in train if scenes[number] in chosen]
 
 
