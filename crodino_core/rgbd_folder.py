@@ -113,9 +113,9 @@ class RgbdFolder:
         color = folder / 'color' / f'{frame}.jpg'
         if not color.is_file():
             color = color.with_suffix('.png')
-        rgb = cv2.cvtColor(_read_image(color, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        depth = _read_image(folder / 'depth' / f'{frame}.png', cv2.IMREAD_UNCHANGED)
-        label = _read_image(folder / 'label' / f'{frame}.png', cv2.IMREAD_UNCHANGED)
+        rgb = cv2.cvtColor(read_image(color, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        depth = read_image(folder / 'depth' / f'{frame}.png', cv2.IMREAD_UNCHANGED)
+        label = read_image(folder / 'label' / f'{frame}.png', cv2.IMREAD_UNCHANGED)
         for kind, image, dtype in (('depth', depth, np.uint16), ('label', label, np.uint8)):
             if image.shape != rgb.shape[:2]:
                 raise CrodinoError(
@@ -194,7 +194,12 @@ def _is_names(frames: object) -> bool:
     return isinstance(frames, list) and all(isinstance(name, str) for name in frames)
 
 
-def _read_image(path: Path, flags: int) -> np.ndarray:
+def read_image(path: Path, flags: int) -> np.ndarray:
+    """Decode an image file.
+
+    :param flags: of `cv2.imdecode`; colours come as BGR.
+    :raises CrodinoError: it is missing, empty, cut off or cannot be decoded.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

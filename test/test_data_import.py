@@ -102,6 +102,16 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_frame_whose_images_differ_in_size_is_refused(tmp_path: Path) -> None:
+    rgb, depth, label = frame()
+    with (
+        pytest.raises(CrodinoError, match=r'room/1 .* colour 24x32, depth 24x32, label 12x32'),
+        RgbdFolderWriter(tmp_path / 'data', LABELS, '') as writer,
+    ):
+        writer.add('train', 'room/1', rgb, depth, label[:12])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_source_without_frames_says_what_was_left(tmp_path: Path) -> None:
     with (
         pytest.raises(CrodinoError, match=r'no frame could be written .*: 3 tiles without dsm'),
@@ -439,6 +449,35 @@ def test_eight_bit_depth_of_midair_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CrodinoError, match=r'000000\.PNG is uint8 \[64, 64\]'):
         import_midair(tmp_path / 'source', tmp_path / 'data')
+
+
+def test_labels_of_midair_of_another_size_are_refused(tmp_path: Path) -> None:
+    write_flight(tmp_path / 'source', 'Kite_training/sunny/trajectory_0002', frames=1)
+    path = tmp_path / 'source/Kite_training/sunny/segmentation/trajectory_0002/000000.PNG'
+    cv2.imwrite(str(path), np.zeros((32, 32), np.uint8))
+
+    with pytest.raises(CrodinoError, match=r'000000\.JPEG\) .*depth 64x64, label 32x32'):
+        import_midair(tmp_path / 'source', tmp_path / 'data')
+    assert not (tmp_path / 'data').exists()
+
+
+def test_a_colour_image_of_midair_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    write_flight(tmp_path / 'source', 'Kite_training/sunny/trajectory_0002', frames=1)
+    path = tmp_path / 'source/Kite_training/sunny/color_left/trajectory_0002/000000.JPEG'
+    path.write_bytes(path.read_bytes()[:-100])
+
+    with pytest.raises(CrodinoError, match=r'000000\.JPEG is cut off'):
+        import_midair(tmp_path / 'source', tmp_path / 'data')
+
+
+def test_a_folder_that_is_no_trajectory_is_left_alone(tmp_path: Path) -> None:
+    for name in ('trajectory_0002', 'trajectory_abc', 'trajectory_1_old'):
+        write_flight(tmp_path / 'source', f'Kite_training/sunny/{name}', frames=1)
+
+    written = import_midair(tmp_path / 'source', tmp_path / 'data')
+
+    assert written.frames == {'train': 1}
+    assert dict(written.left) == {'folders beside trajectory_NNNN': 2}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 from crodino_core.errors import CrodinoError
 from crodino_core.labels import LabelSet
+from crodino_core.rgbd_folder import read_image
 
 
 @dataclass
@@ -86,7 +87,10 @@ class RgbdFolderWriter:
         :param depth: float [H, W], metres; what is not finite, not positive or beyond the range
             of 16 bits becomes 0, invalid.
         :param label: uint8 [H, W].
+        :raises CrodinoError: the three have different sizes, a file cannot be decoded, or the
+            disk is full.
         """
+        _check_sizes(name, rgb, depth, label)
         sequence, _, frame = name.rpartition('/')
         folder = self._staging / sequence
         try:
@@ -146,6 +150,22 @@ def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
         )
         for number in range(1, count + 1)
     )
+
+
+def _check_sizes(name: str, rgb: np.ndarray | Path, depth: np.ndarray, label: np.ndarray) -> None:
+    # Decoded as a reader will, which also finds files that are damaged.
+    color = read_image(rgb, cv2.IMREAD_COLOR) if isinstance(rgb, Path) else rgb
+    sizes = {
+        kind: image.shape[:2]
+        for kind, image in (('colour', color), ('depth', depth), ('label', label))
+    }
+    if len(set(sizes.values())) > 1:
+        found = ', '.join(f'{kind} {height}x{width}' for kind, (height, width) in sizes.items())
+        source = f' ({rgb})' if isinstance(rgb, Path) else ''
+        raise CrodinoError(
+            f'the images of the frame {name}{source} have different sizes: {found} (height x '
+            'width); one size was expected'
+        )
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -41,6 +42,7 @@ DEPTH_SCALE = 0.02
 FAR_M = 1250.0
 """Where the data set's own viewer ends its range; the sky is as far, not a hole."""
 LARGEST_ID = 13
+_TRAJECTORY = re.compile('trajectory_[0-9]+')
 
 
 def import_midair(source: Path, dest: Path, every: int = 4) -> WrittenFolder:
@@ -58,7 +60,8 @@ def import_midair(source: Path, dest: Path, every: int = 4) -> WrittenFolder:
     """
     if every < 1:
         raise UsageError(f'every is {every}; 1 or more was expected')
-    trajectories = sorted(source.glob('*/*/color_left/trajectory_*'))
+    found = sorted(path for path in source.glob('*/*/color_left/*') if path.is_dir())
+    trajectories = [path for path in found if _TRAJECTORY.fullmatch(path.name)]
     if not trajectories:
         raise CrodinoError(
             f'{source} has no folder <set>/<weather>/color_left/trajectory_NNNN; extract the '
@@ -71,6 +74,7 @@ def import_midair(source: Path, dest: Path, every: int = 4) -> WrittenFolder:
         RgbdFolderWriter(dest, LABELS, 'Mid-Air', DEPTH_SCALE) as writer,
         progress_bar() as bar,
     ):
+        writer.leave('folders beside trajectory_NNNN', len(found) - len(trajectories))
         for color in bar.track(frames, description='converting Mid-Air'):
             depth, label = (
                 color.parents[2] / kind / color.parent.name / f'{color.stem}.PNG'
