@@ -113,6 +113,34 @@ def test_outside_the_image_there_is_neither_label_nor_depth() -> None:
     assert torch.equal(view.image[0] == 0, outside)
 
 
+RGB, DEPTH, LABEL = smooth_image()
+WRONG_IMAGES = {
+    'depth in millimetres': ((RGB, DEPTH.astype(np.uint16), LABEL), r'depth image is uint16 \['),
+    'depth in float64': ((RGB, DEPTH.astype(float), LABEL), r'depth image is float64 .*metres'),
+    'depth with a channel': ((RGB, DEPTH[..., None], LABEL), r'depth .*\[120, 160, 1\]; a'),
+    'half of the depth': ((RGB, DEPTH[:60], LABEL), r'depth .*\[60, 160\]; .*\[120, 160\] was'),
+    'half of the label': ((RGB, DEPTH, LABEL[:60]), r'label .*\[60, 160\]; .*\[120, 160\] was'),
+    'a label of 64 bits': ((RGB, DEPTH, LABEL.astype(int)), r'label image is int64 .*indices'),
+    'a grey picture': ((RGB[..., 0], DEPTH, LABEL), r'rgb image is uint8 \[120, 160\]; .*equal'),
+    'transparency': ((RGB[..., [0, 1, 2, 2]], DEPTH, LABEL), r'\[120, 160, 4\]; .*alpha'),
+    'colour in 0..1': ((RGB / np.float32(255), DEPTH, LABEL), r'rgb image is float32 \['),
+    'planes of colour': ((RGB.transpose(2, 0, 1), DEPTH, LABEL), r'\[3, 120, 160\]; .*W, 3\] was'),
+    'a tensor': ((torch.from_numpy(RGB), DEPTH, LABEL), 'rgb image is Tensor; a NumPy array'),
+    'nothing': ((RGB[:0], DEPTH[:0], LABEL[:0]), r'rgb image is uint8 \[0, 160, 3\]'),
+}
+
+
+@pytest.mark.parametrize('case', WRONG_IMAGES)
+@pytest.mark.parametrize('kind', KINDS)
+def test_an_image_of_another_kind_is_named_before_a_pipeline_sees_it(
+    kind: GeometryKind, case: str
+) -> None:
+    images, message = WRONG_IMAGES[case]
+
+    with pytest.raises(UsageError, match=message):
+        make_augment(kind)(*images, np.random.default_rng(0))
+
+
 def test_a_view_has_the_documented_shapes_and_types() -> None:
     for kind in KINDS:
         rgb, depth = make_augment(kind)(*smooth_image(), np.random.default_rng(0))

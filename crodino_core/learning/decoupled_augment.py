@@ -111,7 +111,9 @@ class DecoupledAugment:
         :param depth: float32 [H, W], metres, 0 invalid.
         :param label: uint8 [H, W], 255 unlabelled.
         :return: the RGB view and the depth view.
+        :raises UsageError: an image is of another kind, shape or type, or a pipeline changes one.
         """
+        _check_sample(rgb, depth, label)
         rgb_affine = self._draw_affine(label, rng)
         depth_affine = rgb_affine
         if self.geometry.kind == 'decoupled':
@@ -195,6 +197,30 @@ class DecoupledAugment:
             flags=interpolation,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(fill, fill, fill),
+        )
+
+
+def _check_sample(rgb: np.ndarray, depth: np.ndarray, label: np.ndarray) -> None:
+    """Find what would otherwise be blamed on a pipeline, or on nothing.
+
+    :raises UsageError: an image is of another kind, shape or type than `DecoupledAugment` takes.
+    """
+    size = np.shape(rgb)[:2]
+    for name, image, dtype, shape, hint in (
+        ('rgb', rgb, np.uint8, (*size, 3), 'without alpha; grey as three equal channels'),
+        ('depth', depth, np.float32, size, 'in metres, 0 = invalid, of the size of rgb'),
+        ('label', label, np.uint8, size, 'class indices, 255 = unlabelled, of the size of rgb'),
+    ):
+        if not isinstance(image, np.ndarray):
+            found = type(image).__name__
+        elif image.dtype != dtype or image.shape != shape or len(size) < 2 or not image.size:
+            found = f'{image.dtype} {list(image.shape)}'
+        else:
+            continue
+        wanted = ['H', 'W', 3] if name == 'rgb' else list(size)
+        raise UsageError(
+            f'the {name} image is {found}; a NumPy array of {np.dtype(dtype)} '
+            f'[{", ".join(map(str, wanted))}] was expected, {hint}'
         )
 
 
