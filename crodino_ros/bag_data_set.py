@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from crodino_core.learning.data.folder_writer import (
 from crodino_core.learning.data.stamp_pairing import Trio, pair_by_stamp
 from crodino_core.progress import progress_bar
 from crodino_ros.bags import BagRecording
+
+_SPLIT = re.compile(r'[\w.-]+')
 
 Images = dict[str, np.ndarray]
 """By role: rgb uint8 [H, W, 3], depth float32 [H, W] metres, label uint8 [H, W]."""
@@ -39,11 +42,17 @@ def data_set_from_bag(
     :param split: the split that all frames go to; frames of one drive in two splits would make
         the scores of the second say little.
     :param labels: the classes; without them they are numbered up to the largest one in the bag.
+    :raises UsageError: `every` is below 1, or the split has no proper name.
     :raises CrodinoError: the bag has no label topic, nothing of it fits together, or a label has
         a value outside the classes.
     """
     if every < 1:
         raise UsageError(f'every is {every}; 1 or more was expected')
+    if not _SPLIT.fullmatch(split):
+        raise UsageError(
+            f'the split is {split!r}; a name of letters, digits, ".", "_" and "-" was expected, '
+            'as train, val or test'
+        )
     recording = BagRecording(bag, topics)
     if not recording.labelled:
         cause = '; '.join(

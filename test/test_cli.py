@@ -12,13 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_bag import write_small_bag
+from small_bag import LABELS, write_small_bag
 from small_data_set import write_small_data_set
 from tiny_bundle import make_tiny_bundle
 
 import crodino_core
+from crodino_core.learning.data.folder_writer import RgbdFolderWriter
 from crodino_ros import cli, replay_run
-from crodino_ros.commands import failures
+from crodino_ros.commands import data, failures
 from crodino_ros.mask_bag import MaskBagWriter
 
 
@@ -529,6 +530,34 @@ def test_a_replay_that_is_terminated_leaves_nothing_behind(
     assert code == 143
     assert not (tmp_path / 'out').exists()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_data_set_ended_by_a_service_manager_leaves_no_temporary_folder(
+    crodino, bag, tmp_path, monkeypatch
+):
+    def end(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(RgbdFolderWriter, 'add', end)
+    before = signal.getsignal(signal.SIGTERM)
+    code, _, _ = crodino('data', 'from-bag', bag, 'data')
+    assert code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize('importer', ['nyudepth', 'potsdam', 'midair'])
+def test_an_import_is_ended_by_a_service_manager_as_by_ctrl_c(
+    crodino, tmp_path, monkeypatch, importer
+):
+    def end(*_):
+        with RgbdFolderWriter('data', LABELS, ''):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(data, f'import_{importer}', end)
+    code, _, _ = crodino('data', 'import', importer, 'source', 'data')
+    assert code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -134,6 +134,12 @@ def test_every_third_labelled_frame_is_taken_if_asked(tmp_path: Path) -> None:
         data_set_from_bag(bag, tmp_path / 'other', every=0)
 
 
+@pytest.mark.parametrize('split', ['', ' ', 'train val', 'a/b'])
+def test_a_split_without_a_proper_name_is_refused(tmp_path: Path, split: str) -> None:
+    with pytest.raises(UsageError, match='a name of letters, digits'):
+        data_set_from_bag(tmp_path / 'walk', tmp_path / 'data', split=split)
+
+
 def test_classes_without_names_are_numbered(tmp_path: Path) -> None:
     data_set_from_bag(write_small_bag(tmp_path / 'walk', frames=2), tmp_path / 'data')
 

@@ -18,7 +18,13 @@ from crodino_core.learning.data.import_potsdam import import_potsdam
 from crodino_core.rgbd_folder import RgbdFolder
 from crodino_ros.bag_data_set import data_set_from_bag
 from crodino_ros.bag_topics import parse_topics
-from crodino_ros.commands.options import JsonOption, console, output_folder, print_json
+from crodino_ros.commands.options import (
+    JsonOption,
+    console,
+    output_folder,
+    print_json,
+    tidy_on_sigterm,
+)
 
 app = typer.Typer(help='Data sets.', no_args_is_help=True)
 importers = typer.Typer(help='Public data sets into the folder format.', no_args_is_help=True)
@@ -63,6 +69,7 @@ def _print(report: DataReport) -> None:
 
 
 @app.command('from-bag')
+@tidy_on_sigterm()
 def from_bag(
     bag: Annotated[Path, typer.Argument(help='A rosbag2 folder or file with a label topic.')],
     dest: DestArgument,
@@ -85,6 +92,7 @@ def from_bag(
 
 
 @importers.command()
+@tidy_on_sigterm()
 def nyudepth(
     source: Annotated[Path, typer.Argument(help='Folder with the official .mat files.')],
     dest: DestArgument,
@@ -101,6 +109,7 @@ def nyudepth(
 
 
 @importers.command()
+@tidy_on_sigterm()
 def potsdam(
     source: Annotated[Path, typer.Argument(help='Folder with the extracted tiles.')],
     dest: DestArgument,
@@ -113,6 +122,7 @@ def potsdam(
 
 
 @importers.command()
+@tidy_on_sigterm()
 def midair(
     source: Annotated[Path, typer.Argument(help='Folder with the extracted archives.')],
     dest: DestArgument,
