@@ -532,6 +532,25 @@ def test_a_replay_that_is_terminated_leaves_nothing_behind(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_the_check_shows_no_figure_where_nothing_was_measured(crodino, tmp_path):
+    folder = write_small_data_set(tmp_path / 'data')
+    splits = json.loads((folder / 'splits.json').read_text())
+    (folder / 'splits.json').write_text(json.dumps(splits | {'test': []}))
+    for number in (4, 5):
+        path = str(folder / f'room/depth/{number:04d}.png')
+        cv2.imwrite(path, np.zeros((64, 96), np.uint16))
+
+    _, out, _ = crodino('data', 'check', folder)
+
+    rows = {row.split('│')[1].strip(): row.split('│')[2:-1] for row in out.splitlines()
+            if row.startswith('│')}  # fmt: skip
+    cells = {name: [cell.strip() for cell in row] for name, row in rows.items()}
+    assert cells['frames'] == ['4', '2', '0']
+    assert cells['depth median, m'] == ['3.05', '-', '-']
+    assert cells['without depth %'] == ['2.1', '100.0', '-']
+    assert cells['box %'][2] == '-'
+
+
 def test_a_data_set_ended_by_a_service_manager_leaves_no_temporary_folder(
     crodino, bag, tmp_path, monkeypatch
 ):

@@ -73,6 +73,15 @@ def test_every_unusable_frame_is_named_and_the_others_are_counted(folder: Path) 
     assert 'train: no frame is readable' in report.warnings
 
 
+def test_a_split_that_lists_no_frame_is_told_from_one_that_cannot_be_read(folder: Path) -> None:
+    splits = json.loads((folder / 'splits.json').read_text())
+    (folder / 'splits.json').write_text(json.dumps(splits | {'test': []}))
+
+    report = check(folder)
+
+    assert report.warnings == ['test: the split lists no frame'] and report.errors == []
+
+
 def warnings_of(folder: Path) -> str:
     return '\n'.join(check(folder).warnings)
 
@@ -227,6 +236,17 @@ def test_training_does_not_start_without_labels(folder: Path) -> None:
         replace(folder, 'label', number, np.full((64, 96), 255, np.uint8))
 
     assert check(folder).errors == [start_training(folder, 'val')]
+
+
+def test_one_class_is_too_few_to_be_told_apart(folder: Path) -> None:
+    classes = [{'index': 0, 'name': 'floor', 'color_rgb': [9, 9, 9]}]
+    (folder / 'classes.yaml').write_text(json.dumps({'classes': classes}))
+    for number in range(8):
+        replace(folder, 'label', number, np.zeros((64, 96), np.uint8))
+
+    (error,) = check(folder).errors
+
+    assert 'has one class (floor)' in error and error == start_training(folder)
 
 
 def test_the_start_of_training_counts_all_bad_frames(folder: Path) -> None:

@@ -54,13 +54,17 @@ def _print(report: DataReport) -> None:
     table = Table('', *report.splits, title=report.path)
     splits = report.splits.values()
     table.add_row('frames', *(str(s.frames) for s in splits))
-    table.add_row('labelled %', *(f'{s.labelled:.1f}' for s in splits))
-    table.add_row('without depth %', *(f'{s.holes:.1f}' for s in splits))
+    table.add_row('labelled %', *(f'{s.labelled:.1f}' if s.frames else '-' for s in splits))
+    table.add_row('without depth %', *(f'{s.holes:.1f}' if s.frames else '-' for s in splits))
     for key in ('p1', 'median', 'p99', 'max'):
-        table.add_row(f'depth {key}, m', *(f'{s.depth_m.get(key, 0):.2f}' for s in splits))
+        values = (f'{s.depth_m[key]:.2f}' if s.depth_m else '-' for s in splits)
+        table.add_row(f'depth {key}, m', *values)
     table.add_section()
     for name in report.classes:
-        shares = (f'{s.class_shares[name]:.2f} ({s.class_frames[name]} frames)' for s in splits)
+        shares = (
+            f'{s.class_shares[name]:.2f} ({s.class_frames[name]} frames)' if s.frames else '-'
+            for s in splits
+        )  # fmt: skip
         table.add_row(f'{name} %', *shares)
     console.print(table)
     for kind, lines in (('error', report.errors), ('warning', report.warnings)):

@@ -14,6 +14,8 @@ from crodino_core.learning.data.split_facts import SplitFacts, SplitTally
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdFolder
 
+FEWEST_CLASSES = 2
+
 
 @dataclass(frozen=True)
 class DataReport:
@@ -36,12 +38,14 @@ def check_data(folder: RgbdFolder) -> DataReport:
     """Read every frame of every split once; one frame is in memory at a time.
 
     Errors: images that are missing, damaged, of different sizes or types, labels outside the
-    classes, a split without any labelled pixel. Warnings: a split or frames without depth, frames
-    without labelled pixels, classes that never occur or only outside `train`, frames listed twice,
-    images without their pair, labels or depth that are shifted against colour, depth of an
-    implausible unit.
+    classes, a split without any labelled pixel, fewer than two classes. Warnings: a split that
+    lists no frame, a split or frames without depth, frames without labelled pixels, classes that
+    never occur or only outside `train`, frames listed twice, images without their pair, labels or
+    depth that are shifted against colour, depth of an implausible unit.
     """
     report = DataReport(str(folder.path), list(folder.labels.names), {})
+    if len(folder.labels) < FEWEST_CLASSES:
+        report.errors.append(too_few_classes(folder))
     with progress_bar() as bar:
         for split, names in folder.splits.items():
             tally = SplitTally(len(folder.labels))
@@ -53,7 +57,8 @@ def check_data(folder: RgbdFolder) -> DataReport:
             if tally.sizes and not tally.labelled:
                 report.errors.append(unlabelled_split(folder, split))
             report.splits[split] = tally.facts(folder.labels.names)
-            report.warnings.extend(f'{split}: {text}' for text in tally.doubts())
+            doubts = tally.doubts() if names else ['the split lists no frame']
+            report.warnings.extend(f'{split}: {text}' for text in doubts)
     report.warnings.extend(_across_splits(folder, report.splits))
     report.warnings.extend(_without_pair(folder))
     return report
@@ -64,6 +69,14 @@ def unlabelled_split(folder: RgbdFolder, split: str) -> str:
     return (
         f'{folder.path} has no labelled pixel in split {split!r}: every label is {UNLABELLED}; '
         'look into its label folders'
+    )
+
+
+def too_few_classes(folder: RgbdFolder) -> str:
+    """Return what is said of a data set with one class, here and where training starts."""
+    return (
+        f'{folder.path} has one class ({folder.labels.names[0]}): there is nothing to tell apart; '
+        f'{FEWEST_CLASSES} or more were expected in classes.yaml'
     )
 
 
