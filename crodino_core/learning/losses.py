@@ -116,9 +116,11 @@ def prototype_contrast(
 ) -> Tensor:
     """Eq 7 on class prototypes, symmetric InfoNCE (SEED idea, OURS unit).
 
-    The positive of a prototype is the same image and class in the other modality; negatives are
-    prototypes of other classes in the batch; the same class of another image is neither. Needs
-    no pixel alignment, hence survives decoupled geometry.
+    The positive of a prototype is the same image and class in the other modality; its negatives
+    are the other modality's prototypes of other classes in the batch, of this image or another;
+    the same class of another image is neither. A class that only one of an image's two views
+    shows has no positive, and is left out as a negative too (OURS). Needs no pixel alignment,
+    hence survives decoupled geometry.
 
     :param rgb: Z_inv of RGB, B x C x h x w; `depth` likewise (h, w may differ).
     :param rgb_label: B x H x W, int64, in the geometry of the RGB image.
