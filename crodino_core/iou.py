@@ -29,7 +29,8 @@ def iou_by_class(confusion: np.ndarray) -> np.ndarray:
 
     n_ij counts the pixels of true class i that were predicted as j.
 
-    :param confusion: int64 [K, K + 1], see `confusion_matrix`.
+    :param confusion: int64 [K, K + 1], see `confusion_matrix`; or [K, K] where every prediction is
+        a class.
     :return: float64 [K], 0..100; NaN where a class is in neither ground truth nor prediction.
     """
     hits = np.diagonal(confusion)
@@ -43,7 +44,8 @@ def miou_of(confusion: np.ndarray) -> float | None:
 
     Summing the matrices of several masks first gives the mIoU of all of them together.
 
-    :param confusion: int64 [K, K + 1], see `confusion_matrix`.
+    :param confusion: int64 [K, K + 1], see `confusion_matrix`; or [K, K] where every prediction is
+        a class.
     :return: 0..100; None when no pixel was counted.
     """
     present = iou_by_class(confusion)

@@ -10,7 +10,7 @@ import numpy as np
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.evaluation.faults import FAULTS, HIGHEST_SEVERITY
-from crodino_core.evaluation.iou import confusion_matrix
+from crodino_core.iou import confusion_matrix
 from crodino_core.learning.data.scenes import Camera, render_sequence
 from crodino_core.modality import Modality
 from crodino_core.progress import progress_bar

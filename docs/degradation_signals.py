@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from degradation_data import CONFIDENCES, DEPTH, RGB, Rows, damages
 
-from crodino_core.evaluation.iou import miou_of
+from crodino_core.iou import miou_of
 from crodino_core.modality import Modality
 from crodino_core.runtime.quality import ConfidenceFit, QualityWatch, Signals
 

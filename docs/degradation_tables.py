@@ -24,7 +24,7 @@ from degradation_signals import (
 from study_page import table
 
 from crodino_core.bundle import ModelBundle
-from crodino_core.evaluation.iou import miou_of
+from crodino_core.iou import miou_of
 from crodino_core.modality import Modality
 from crodino_core.runtime.quality import LEAVE, ConfidenceFit, QualityWatch, read_fits
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from crodino_core.evaluation import protocols
-from crodino_core.evaluation.iou import confusion_matrix, miou_of
+from crodino_core.iou import confusion_matrix, miou_of
 from crodino_core.learning import checkpoint
 from crodino_core.learning.config import TrainConfig
 from crodino_core.learning.methods import FUSION

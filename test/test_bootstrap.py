@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crodino_core.evaluation.bootstrap import block_length, miou_interval, tally
-from crodino_core.evaluation.iou import miou_of
+from crodino_core.iou import miou_of
 
 CLASSES = 3
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.evaluation.metrics import complete, summarize
 from crodino_core.evaluation.records import (
     Failure,
@@ -19,6 +18,7 @@ from crodino_core.evaluation.records import (
 )
 from crodino_core.evaluation.scoring import LabelPairing
 from crodino_core.evaluation.timing import lost_masks
+from crodino_core.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.modality import Modality
 
 RGB, DEPTH = Modality.RGB, Modality.DEPTH

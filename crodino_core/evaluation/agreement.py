@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from crodino_core.evaluation.iou import confusion_matrix, miou_of
 from crodino_core.evaluation.records import Comparison, OutputRecord, Phase, ReplayResult
 from crodino_core.evaluation.scoring import InstantPairing, fit
+from crodino_core.iou import confusion_matrix, miou_of
 from crodino_core.runtime.engines.engine import Prediction
 from crodino_core.runtime.frame import Frame
 from crodino_core.runtime.segmenter import Segmentation

@@ -14,7 +14,7 @@ import numpy as np
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError
-from crodino_core.evaluation.iou import confusion_matrix, miou_of
+from crodino_core.iou import confusion_matrix, miou_of
 from crodino_core.modality import Modality
 from crodino_core.rgbd_folder import RgbdSample
 from crodino_core.runtime.engines import Engine

@@ -11,7 +11,7 @@ import numpy as np
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import UsageError
 from crodino_core.evaluation import protocols
-from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
+from crodino_core.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.modality import Modality
 from crodino_core.progress import progress_bar
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample

@@ -12,7 +12,6 @@ from crodino_core.evaluation.agreement import summarize_agreement
 from crodino_core.evaluation.bootstrap import miou_interval
 from crodino_core.evaluation.detection import time_failures
 from crodino_core.evaluation.dwell import away_s, wrong_modality_s
-from crodino_core.evaluation.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.evaluation.records import (
     SOURCES,
     Failover,
@@ -29,6 +28,7 @@ from crodino_core.evaluation.timing import (
     median_interval,
     reasons_to_switch,
 )
+from crodino_core.iou import confusion_matrix, iou_by_class, miou_of
 from crodino_core.modality import Modality
 
 __all__ = ['complete', 'confusion_matrix', 'iou_by_class', 'miou_of', 'summarize']

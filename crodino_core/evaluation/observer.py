@@ -9,7 +9,6 @@ import numpy as np
 from crodino_core.evaluation.bootstrap import tally
 from crodino_core.evaluation.frame_set import FrameSet
 from crodino_core.evaluation.injection import Injection
-from crodino_core.evaluation.iou import confusion_matrix, miou_of
 from crodino_core.evaluation.pictures import PictureBook
 from crodino_core.evaluation.records import (
     KeyPicture,
@@ -19,6 +18,7 @@ from crodino_core.evaluation.records import (
     StateChange,
 )
 from crodino_core.evaluation.scoring import LabelPairing
+from crodino_core.iou import confusion_matrix, miou_of
 from crodino_core.modality import Modality
 from crodino_core.runtime.frame import Frame
 from crodino_core.runtime.health import SensorHealth, SensorState

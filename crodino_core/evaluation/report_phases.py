@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crodino_core.evaluation.iou import iou_by_class
 from crodino_core.evaluation.records import Failure, Phase, ReplayResult
+from crodino_core.iou import iou_by_class
 from crodino_core.modality import Modality
 
 MOST_FAILURES = 4

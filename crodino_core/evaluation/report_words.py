@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from crodino_core.evaluation.agreement import pooled_agreement
-from crodino_core.evaluation.iou import miou_of
 from crodino_core.evaluation.records import (
     FUSED,
     VOID,
@@ -19,6 +18,7 @@ from crodino_core.evaluation.records import (
 )
 from crodino_core.evaluation.report_fault_words import fault_words
 from crodino_core.evaluation.report_phases import fault_span, is_during
+from crodino_core.iou import miou_of
 from crodino_core.modality import Modality
 
 SENSOR_NAMES = {Modality.RGB: 'camera', Modality.DEPTH: 'depth sensor'}

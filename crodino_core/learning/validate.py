@@ -1,7 +1,14 @@
-"""Masks and mIoU of a network in training, on whole images at the network's input size."""
+"""Masks and mIoU of a network in training, on whole frames.
+
+Frames and labels are as `load_source` keeps them: resized to 4/3 of the network's input size. The
+network sees a frame at its input size, and its logits are enlarged to that of the label, where
+masks are compared. `crodino evaluate` instead scores the exported graphs, at the size of the
+images on disk and with the engine's rounding: its mIoU is another figure.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -11,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from crodino_core.iou import miou_of
 from crodino_core.labels import UNLABELLED
 from crodino_core.learning import processes
 from crodino_core.modality import Modality
@@ -62,11 +70,9 @@ def predict(
 
 
 def mean_iou(confusion: Tensor) -> float:
-    """Return the mIoU in percent over the classes that occur in truth or prediction."""
-    matrix = confusion.double()
-    hits = matrix.diag()
-    union = matrix.sum(0) + matrix.sum(1) - hits
-    return float(100 * (hits[union > 0] / union[union > 0]).mean())
+    """Return the mIoU in percent, see `miou_of`; NaN when no pixel was counted."""
+    miou = miou_of(confusion.cpu().numpy())
+    return math.nan if miou is None else miou
 
 
 def read_rgb(sample: RgbdSample, size: tuple[int, int]) -> Tensor:
