@@ -25,7 +25,7 @@ def read_fields(source: Path) -> dict[str, Any]:
     :raises CrodinoError: it is not YAML, or a key is missing or wrong.
     """
     try:
-        content = yaml.safe_load(source.read_text())
+        content = yaml.safe_load(source.read_bytes())
     except yaml.YAMLError as error:
         raise CrodinoError(f'{source} is not YAML: {error}') from error
     if not isinstance(content, dict):
