@@ -20,7 +20,7 @@ from crodino_core.modality import Modality
 from crodino_core.resources import share_directory
 from crodino_ros.bag_salvage import Message
 from crodino_ros.bag_storage import open_bag
-from crodino_ros.bag_topics import choose_topics
+from crodino_ros.bag_topics import choose_topics, parse_topics
 from crodino_ros.cdr_stamp import LATEST, STAMPED, restamped, stamp_of
 from crodino_ros.middleware import Clock, ClockType, Node, QoSProfile
 from crodino_ros.middleware.msg import interface
@@ -36,6 +36,12 @@ _LINGER = 0.3
 
 PARAMETERS = (
     ParameterSpec('bag', '', 'The bag to play; empty: the sample that ships.', read_only=True),
+    ParameterSpec(
+        'topics',
+        '',
+        'rgb=/topic,depth=/topic,label=/topic of the bag where the defaults do not fit.',
+        read_only=True,
+    ),
     ParameterSpec('rate', 1.0, 'Speed of the playback.', limits=(0.01, 100.0), read_only=True),
     ParameterSpec('loop', False, 'Whether to begin anew at the end.', read_only=True),
     ParameterSpec(
@@ -94,7 +100,8 @@ class BagPlayerNode(Node):
         self._stamp_now = given['stamps'] == 'now'
         path = Path(given['bag']) if given['bag'] else share_directory() / SAMPLE
         self._storage = open_bag(path)
-        self._topics = choose_topics(self._storage.topics, {}, str(path))
+        asked = parse_topics(given['topics'])
+        self._topics = choose_topics(self._storage.topics, asked, str(path))
         self._publishers_by_topic = {
             topic: (role, self._create_publisher_for(role, topic))
             for role, topic in self._topics.items()

@@ -140,6 +140,9 @@ PARAMETERS = (
     ),
 )
 
+CHOICES = {spec.name: [str(each) for each in spec.choices] for spec in PARAMETERS if spec.choices}
+"""What each parameter may be that has choices, for the arguments of launch files."""
+
 
 @dataclass(frozen=True)
 class SegmentSettings:

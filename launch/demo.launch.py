@@ -14,12 +14,20 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 
 from crodino_ros.bag_launch import injector_parameters, node_parameters
+from crodino_ros.bag_topics import parse_topics
 from crodino_ros.bags import BagRecording
+from crodino_ros.segment_settings import CHOICES
 from launch import LaunchContext, LaunchDescription
 
 BOOLEANS = ['true', 'false']
 ARGUMENTS = [
     DeclareLaunchArgument('bag', default_value='', description='Bag to play; empty: the sample.'),
+    DeclareLaunchArgument(
+        'topics',
+        default_value='',
+        description='rgb=/topic,depth=/topic,label=/topic where the defaults do not fit, as '
+        '--topics of crodino replay.',
+    ),
     DeclareLaunchArgument(
         'loop', default_value='true', description='Play again and again.', choices=BOOLEANS
     ),
@@ -34,12 +42,23 @@ ARGUMENTS = [
         description='Seconds that the percentages of the scenario refer to.',
     ),
     DeclareLaunchArgument('model', default_value='indoor', description='Model bundle.'),
-    DeclareLaunchArgument('engine', default_value='auto', description='Inference engine.'),
     DeclareLaunchArgument(
-        'color_transport', default_value='', description='Transport of colour in the bag.'
+        'engine',
+        default_value='auto',
+        description='Inference engine.',
+        choices=CHOICES['engine'],
     ),
     DeclareLaunchArgument(
-        'depth_transport', default_value='', description='Transport of depth in the bag.'
+        'color_transport',
+        default_value='',
+        description='Transport of colour in the bag; empty: as its type says.',
+        choices=['', *CHOICES['color_transport']],
+    ),
+    DeclareLaunchArgument(
+        'depth_transport',
+        default_value='',
+        description='Transport of depth in the bag; empty: as its type says.',
+        choices=['', *CHOICES['depth_transport']],
     ),
     DeclareLaunchArgument(
         'rviz', default_value='false', description='Show it in RViz.', choices=BOOLEANS
@@ -69,7 +88,7 @@ def start(context: LaunchContext) -> list:
     given = context.launch_configurations
     share = Path(get_package_share_directory('crodino_ros'))
     bag = given['bag'] or str(share / 'samples' / 'room')
-    recording = BagRecording(bag)
+    recording = BagRecording(bag, parse_topics(given['topics']))
     transports = injector_parameters(recording)
     transports.update({name: given[name] for name in transports if given[name]})
     driver = [
@@ -98,7 +117,7 @@ def start(context: LaunchContext) -> list:
         ),
         crodino(
             'bag_player_node',
-            {'bag': bag, 'loop': given['loop'] == 'true'},
+            {'bag': bag, 'topics': given['topics'], 'loop': given['loop'] == 'true'},
             driver,
             on_exit=Shutdown(reason='the bag has ended'),
         ),

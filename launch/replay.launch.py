@@ -23,7 +23,9 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from crodino_ros.bag_launch import injector_parameters, node_parameters, transports
+from crodino_ros.bag_topics import parse_topics
 from crodino_ros.bags import BagRecording, name_without_ending
+from crodino_ros.segment_settings import CHOICES
 from launch import LaunchContext, LaunchDescription
 
 RECORDED = (
@@ -41,21 +43,32 @@ SETTINGS = ('model', 'engine', 'policy', 'prefer')
 ARGUMENTS = [
     DeclareLaunchArgument('bag', description='The bag to play: a folder, .mcap or .db3 file.'),
     DeclareLaunchArgument(
+        'topics',
+        default_value='',
+        description='rgb=/topic,depth=/topic,label=/topic where the defaults do not fit, as '
+        '--topics of crodino replay.',
+    ),
+    DeclareLaunchArgument(
         'scenario', default_value='', description='What fails when, a name or a YAML file.'
     ),
     DeclareLaunchArgument('model', default_value='indoor', description='Model bundle.'),
-    DeclareLaunchArgument('engine', default_value='auto', description='Inference engine.'),
+    DeclareLaunchArgument(
+        'engine',
+        default_value='auto',
+        description='Inference engine.',
+        choices=CHOICES['engine'],
+    ),
     DeclareLaunchArgument(
         'policy',
         default_value='prefer',
         description='prefer one healthy sensor, average both, or take the best of that.',
-        choices=['prefer', 'average', 'best'],
+        choices=CHOICES['policy'],
     ),
     DeclareLaunchArgument(
         'prefer',
         default_value='rgb',
         description='The sensor to serve while it is healthy.',
-        choices=['rgb', 'depth'],
+        choices=CHOICES['prefer'],
     ),
     DeclareLaunchArgument('rate', default_value='1.0', description='Speed of the playback.'),
     DeclareLaunchArgument(
@@ -77,7 +90,7 @@ def start(context: LaunchContext) -> list:
     """Make the processes from the arguments."""
     given = context.launch_configurations
     bag = Path(given['bag'])
-    recording = BagRecording(bag)
+    recording = BagRecording(bag, parse_topics(given['topics']))
     out = Path(given['out'] or f'{name_without_ending(bag)}_live')
     node = {
         **{name: given[name] for name in SETTINGS},
@@ -175,6 +188,7 @@ def ending(given: dict, bag: Path, out: Path) -> list:
         cmd=[
             *('ros2', 'run', 'crodino_ros', 'crodino', 'replay', str(bag)),
             *(('--scenario', given['scenario']) if given['scenario'] else ()),
+            *(('--topics', given['topics']) if given['topics'] else ()),
             *(part for name in SETTINGS for part in (f'--{name}', given[name])),
             *('--out', str(out / 'report')),
         ],

@@ -6,6 +6,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
+from crodino_ros.segment_settings import CHOICES
 from launch import LaunchContext, LaunchDescription
 
 TOPICS = {
@@ -62,23 +63,23 @@ ARGUMENTS = [
         'engine',
         '',
         'Inference engine; empty: as the parameter file says.',
-        ['', 'auto', 'tensorrt', 'onnxruntime-gpu', 'openvino', 'onnxruntime', 'torch'],
+        ['', *CHOICES['engine']],
     ),
     argument(
         'precision',
         '',
         "Precision of the model's networks; empty: as the parameter file says.",
-        ['', 'float32', 'fp16', 'int8'],
+        ['', *CHOICES['precision']],
     ),
-    argument('color_transport', '', 'Transport of colour.', ['', 'raw', 'compressed']),
-    argument('depth_transport', '', 'Transport of depth.', ['', 'raw', 'compressedDepth']),
+    argument('color_transport', '', 'Transport of colour.', ['', *CHOICES['color_transport']]),
+    argument('depth_transport', '', 'Transport of depth.', ['', *CHOICES['depth_transport']]),
     argument(
         'policy',
         '',
         'prefer one healthy sensor, average both, or take the best of that.',
-        ['', 'prefer', 'average', 'best'],
+        ['', *CHOICES['policy']],
     ),
-    argument('prefer', '', 'The sensor to serve while it is healthy.', ['', 'rgb', 'depth']),
+    argument('prefer', '', 'The sensor to serve while it is healthy.', ['', *CHOICES['prefer']]),
     argument(
         'autostart',
         '',

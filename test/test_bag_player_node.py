@@ -86,6 +86,16 @@ def test_stamps_that_mean_nothing_become_now():
     assert shift.moved(2**31 * 10**9, 9) == 9
 
 
+def test_topics_with_other_names_are_given(world: NodeWorld, tmp_path):  # noqa: F811
+    names = {'rgb': '/left', 'depth': '/range'}
+    bag = write_small_bag(tmp_path / 'bag', frames=FRAMES, topics=names)
+    node = player(world, bag, rate=4.0, topics='rgb=/left,depth=/range,label=none')
+    colors, depths = world.listen('color/image_raw'), world.listen('depth/image_rect')
+    world.until(lambda: node.finished)
+    assert len(colors) == len(depths) == FRAMES
+    assert node.published['label'] == 0
+
+
 def test_without_a_bag_it_does_not_start(world: NodeWorld):  # noqa: F811
     with pytest.raises(CrodinoError, match='there is no bag'):
         player(world, '/nowhere')

@@ -16,7 +16,9 @@ pytest.importorskip('rclpy')
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch.actions import DeclareLaunchArgument
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
+from small_bag import write_small_bag
 
+from crodino_ros.segment_settings import CHOICES
 from launch import LaunchContext
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,69 @@ def test_the_arguments_are_those_of_the_conventions():
         *('namespace', 'use_sim_time', 'params_file', 'model', 'engine'),
         *('autostart', 'log_level', 'use_respawn', 'color_topic', 'depth_topic'),
     }
+
+
+@pytest.mark.parametrize('name', LAUNCH_FILES)
+def test_a_launch_file_offers_what_the_node_takes(name):
+    description = get_launch_description_from_python_launch_file(str(ROOT / 'launch' / name))
+    arguments = {a.name: a for a in description.entities if isinstance(a, DeclareLaunchArgument)}
+    assert 'engine' in arguments
+    for parameter, choices in CHOICES.items():
+        if parameter in arguments:
+            offered = [each for each in arguments[parameter].choices or () if each]
+            assert offered == choices, parameter
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Processes that the `start` of a launch file makes, as their options; nothing runs."""
+
+    def start(name: str, **given: str) -> list[dict]:
+        file, options = ROOT / 'launch' / name, []
+        start = runpy.run_path(str(file))['start']
+        scope = start.__globals__
+
+        def noting(kind):
+            return lambda **given: options.append(given) or kind(**given)
+
+        for kind in ('Node', 'ExecuteProcess'):
+            if kind in scope:
+                monkeypatch.setitem(scope, kind, noting(scope[kind]))
+        if 'get_package_share_directory' in scope:
+            monkeypatch.setitem(scope, 'get_package_share_directory', lambda name: str(ROOT))
+        context = LaunchContext()
+        description = get_launch_description_from_python_launch_file(str(file))
+        for argument in description.get_launch_arguments():
+            default = argument.default_value
+            context.launch_configurations[argument.name] = default[0].text if default else ''
+        context.launch_configurations.update(given)
+        start(context)
+        return options
+
+    return start
+
+
+def test_a_bag_with_other_topics_is_replayed_and_reported(made, tmp_path):
+    names = {'rgb': '/left', 'depth': '/range'}
+    bag = write_small_bag(tmp_path / 'bag', frames=4, topics=names)
+    topics = 'rgb=/left,depth=/range,label=none'
+    options = made('replay.launch.py', bag=str(bag), topics=topics, out=str(tmp_path / 'out'))
+    of = {each['executable']: each for each in options if 'executable' in each}
+    assert dict(of['fault_injector_node']['remappings']) == {
+        'input/color/image_raw': '/left',
+        'input/depth/image_rect': '/range',
+    }
+    assert of['bag_starter_node']['parameters'][0]['topics'][:2] == ['/left', '/range']
+    [report] = [each['cmd'] for each in options if 'crodino' in each.get('cmd', ())]
+    assert report[report.index('--topics') + 1] == topics
+
+
+def test_a_bag_with_other_topics_is_demonstrated(made, tmp_path):
+    names = {'rgb': '/left', 'depth': '/range'}
+    bag = write_small_bag(tmp_path / 'bag', frames=4, topics=names)
+    options = made('demo.launch.py', bag=str(bag), topics='rgb=/left,depth=/range')
+    [player] = [each for each in options if each['executable'] == 'bag_player_node']
+    assert player['parameters'][0]['topics'] == 'rgb=/left,depth=/range'
 
 
 @pytest.mark.parametrize('given', [{}, {'autostart': 'false'}, {'use_sim_time': 'true'}])
