@@ -52,7 +52,7 @@ def configure(given: argparse.Namespace, arm: str, seed: int) -> TrainConfig:
         f'{{kind: folder, path: {given.work}/rooms, weight: 0.3}}]'
     )
     overrides = [
-        f'name={arm}',
+        f'name={arm.replace(" ", "_")}',
         f'seed={seed}',
         f'device={given.device}',
         f'data.sources={sources}',

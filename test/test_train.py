@@ -29,6 +29,7 @@ from crodino_core.learning.run_log import RunLog
 from crodino_core.learning.train import Trainer, train
 from crodino_core.modality import Modality
 from crodino_core.rgbd_folder import RgbdFolder, RgbdSample
+from crodino_ros.commands.learning import train as command
 
 
 @pytest.fixture(scope='module')
@@ -203,6 +204,53 @@ def test_rows_after_the_last_checkpoint_are_written_once(
 def test_the_folder_of_a_run_is_not_used_twice(finished: Path, data: Path) -> None:
     with pytest.raises(CrodinoError, match='holds a run already; resume it'):
         train(make_config(data), finished)
+
+
+def test_a_folder_with_files_of_the_user_is_not_written_to(data: Path, tmp_path: Path) -> None:
+    own = tmp_path / 'config.yaml'
+    own.write_text('# tuned by hand\n' + yaml.safe_dump(small_config(data)))
+    for name in ('metrics.csv', 'environment.yaml'):
+        (tmp_path / name).write_text('name: mine\n')
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+
+    with pytest.raises(CrodinoError, match=r'is no folder of a run and not empty \(it has config'):
+        command(own, out=tmp_path)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_a_run_broken_off_before_its_first_checkpoint_is_begun_again(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / 'run'
+    with monkeypatch.context() as patch:
+        break_off_at(1, patch, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(make_config(data), run)
+    own = run / 'config.yaml'
+    with pytest.raises(UsageError, match='the configuration that was read'):
+        train(load_config(own, ['seed=1']), run, config_file=own)
+
+    train(load_config(own), run, config_file=own)
+
+    assert (run / 'metrics.csv').read_text() == (finished / 'metrics.csv').read_text()
+
+
+def test_the_networks_of_a_run_are_not_replaced_by_those_of_another(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    (run / 'last.pt').unlink()  # it is the largest file, and not needed for an export
+
+    with pytest.raises(CrodinoError, match='holds the networks of a run already'):
+        train(make_config(data), run)
+
+
+def test_a_file_is_no_folder_for_a_run(data: Path, tmp_path: Path) -> None:
+    (tmp_path / 'run').write_text('')
+    with pytest.raises(CrodinoError, match='is a file; the folder of a run was expected'):
+        train(make_config(data), tmp_path / 'run')
 
 
 def test_resuming_under_other_settings_is_refused(finished: Path, data: Path) -> None:

@@ -69,6 +69,10 @@ def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
         ('optimiser.learning_rate=.inf', 'optimiser.learning_rate: .*finite'),
         ('optimiser.lr=1', 'unknown key optimiser.lr$'),
         ('seed=99999999999999999999999', 'seed: .*less than'),
+        ('name=""', "name: .*letters, digits.*found: ''"),
+        ('name=../escaped', 'name: .*letters, digits.*escaped'),
+        ('name=..', 'name: .*letters, digits'),
+        ('name=a/b', 'name: .*letters, digits'),
         ('seed=-1', 'seed: .*greater than or equal to 0'),
     ],
 )

@@ -135,11 +135,20 @@ class OptimiserConfig:
     precision: Literal['float32', 'bfloat16'] = 'float32'
 
 
+def _no_path(name: str) -> str:
+    if not re.fullmatch(r'[\w.-]+', name) or name in ('.', '..'):
+        raise ValueError(
+            'letters, digits, and the signs _ . - were expected: a folder is named so'
+        )
+    return name
+
+
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig:
     """A training run."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_no_path)]
+    """What the run folder is called unless `--out` names one, and the bundle that is exported."""
     data: DataConfig
     method: MethodName = 'crodino'
     teacher: str | None = None

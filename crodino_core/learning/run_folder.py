@@ -28,13 +28,53 @@ FREE_ON_RESUME = ('device', 'data.workers', 'validate_every')
 """Settings that do not change how the weights move."""
 
 
-def begin(run: Path, config: TrainConfig) -> None:
-    """Make the folder of a new run.
+def check_free(run: Path, config: TrainConfig, config_file: Path | None = None) -> None:
+    """Refuse a folder in which a new run would write over something.
 
-    :raises CrodinoError: it holds a run already.
+    What a run left that was broken off before its first checkpoint may be written over.
+
+    :param config_file: where the configuration was read from.
+    :raises CrodinoError: the folder holds a run, or files that are of none.
+    :raises UsageError: its `config.yaml` is the file that was read, and would be changed.
     """
     if (run / checkpoint.LAST).exists():
         raise CrodinoError(f'{run} holds a run already; resume it or name another folder')
+    if next(run.glob(checkpoint.best_name('*')), None) is not None:
+        raise CrodinoError(
+            f'{run} holds the networks of a run already, without {checkpoint.LAST} to resume it; '
+            'remove the folder or name another one'
+        )
+    if run.exists() and not run.is_dir():
+        raise CrodinoError(f'{run} is a file; the folder of a run was expected; name another one')
+    if not run.exists() or not (found := sorted(path.name for path in run.iterdir())):
+        return
+    if not _is_broken_off(run):
+        raise CrodinoError(
+            f'{run} is no folder of a run and not empty (it has {found[0]}); a new or an empty '
+            'folder was expected; name one with --out'
+        )
+    own = run / CONFIG_FILE
+    is_read = config_file is not None and own.samefile(config_file)
+    if is_read and own.read_text() != to_yaml(config):
+        raise UsageError(
+            f'{own} is the configuration that was read, and the run would write over it; name '
+            'another folder with --out'
+        )
+
+
+def _is_broken_off(run: Path) -> bool:
+    """Whether a run was begun there."""
+    try:
+        environment = yaml.safe_load((run / ENVIRONMENT_FILE).read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    # Others have an environment.yaml, too.
+    ours = isinstance(environment, dict) and 'command' in environment
+    return ours and (run / CONFIG_FILE).is_file()
+
+
+def begin(run: Path, config: TrainConfig) -> None:
+    """Make the folder of a new run, which `check_free` has found free."""
     run.mkdir(parents=True, exist_ok=True)
     (run / METRICS_FILE).unlink(missing_ok=True)
     environment = yaml.safe_dump(_environment(), sort_keys=False)

@@ -19,7 +19,9 @@ SEED_STRIDE = 1_000_003
 """Between the seeds of two processes; runs with small seeds share none."""
 
 
-def train(config: TrainConfig, run: Path, resume: bool = False) -> dict[str, float]:
+def train(
+    config: TrainConfig, run: Path, resume: bool = False, config_file: Path | None = None
+) -> dict[str, float]:
     """Train both networks together and keep the best of each modality.
 
     Started by `torchrun`, several processes share every batch and the first one writes. On a CPU
@@ -28,14 +30,17 @@ def train(config: TrainConfig, run: Path, resume: bool = False) -> dict[str, flo
     :param run: folder for config.yaml, environment.yaml, metrics.csv, curves.png, confusion.png,
         predictions.png, TensorBoard events, last.pt, best_rgb.pt and best_depth.pt.
     :param resume: go on from `last.pt`; the result is that of an unbroken run.
+    :param config_file: where the configuration was read from, which is never written over.
     :return: best validation mIoU, percent, of each modality (or of the fusion network).
-    :raises CrodinoError: the folder holds a run (or none to resume), the data cannot be read, or
-        the loss is not finite.
+    :raises CrodinoError: the folder holds a run (or none to resume) or other files, the data
+        cannot be read, or the loss is not finite.
     """
     device = processes.choose_device(config.device)
     if device.type == 'cpu':
         keep_freed_memory()
     with processes.joined(device):
+        if not resume:
+            run_folder.check_free(run, config, config_file)
         return _train(config, run, resume, device)
 
 

@@ -51,7 +51,7 @@ def train(
 
     settings = load_config(config, overrides or [])
     run = out or Path('runs') / settings.name
-    best = run_training(settings, run, resume)
+    best = run_training(settings, run, resume, config)
     if not processes.is_first():
         return
     scores = ', '.join(f'{name} {score:.1f}' for name, score in best.items())
