@@ -236,6 +236,40 @@ def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / 'bundle').exists()
 
 
+def test_a_depth_network_is_not_exported_as_one_for_colour(run: Path, tmp_path: Path) -> None:
+    for name in ('best_rgb.pt', 'best_depth.pt'):
+        (tmp_path / name).write_bytes((run / 'best_depth.pt').read_bytes())
+
+    with pytest.raises(CrodinoError, match=r'best_rgb\.pt holds the network of depth'):
+        export.export_run(tmp_path, tmp_path / 'bundle')
+
+
+def test_networks_that_order_their_classes_differently_are_not_exported(
+    run: Path, tmp_path: Path
+) -> None:
+    content = checkpoint.load(run / 'best_depth.pt')
+    content['labels'] = LabelSet(CLASSES[::-1], LABELS.colors).to_list()
+    checkpoint.save(tmp_path / 'best_depth.pt', content)
+    (tmp_path / 'best_rgb.pt').write_bytes((run / 'best_rgb.pt').read_bytes())
+
+    with pytest.raises(CrodinoError, match=r'knows picture, box, background, and background'):
+        export.export_run(tmp_path, tmp_path / 'bundle')
+
+
+@pytest.mark.parametrize('modality', Modality)
+def test_a_network_of_an_earlier_version_is_exported(
+    run: Path, tmp_path: Path, modality: Modality
+) -> None:
+    name = checkpoint.best_name(modality)
+    content = checkpoint.load(run / name)
+    del content['modality']
+    checkpoint.save(tmp_path / name, content)
+
+    _, labels, _ = checkpoint.load_best(tmp_path, modality)
+
+    assert labels == LABELS
+
+
 def test_a_run_without_its_configuration_is_not_exported(run: Path, tmp_path: Path) -> None:
     for m in Modality:
         name = checkpoint.best_name(m)

@@ -274,6 +274,34 @@ def test_a_run_that_starts_from_another_architecture_is_refused(
     assert '\n' not in str(error.value)
 
 
+def test_a_run_that_starts_from_a_network_of_the_other_modality_is_refused(
+    data: Path, students: Path, tmp_path: Path
+) -> None:
+    for name in ('best_rgb.pt', 'best_depth.pt'):
+        (tmp_path / name).write_bytes((students / 'best_rgb.pt').read_bytes())
+    config = make_config(data, f'start_from={tmp_path}')
+    with pytest.raises(CrodinoError, match=r'best_depth\.pt holds the network of rgb'):
+        take_a_step(config, data, tmp_path)
+
+
+def test_a_run_that_starts_from_classes_in_another_order_is_refused(
+    data: Path, students: Path, tmp_path: Path
+) -> None:
+    labels = RgbdFolder(data).labels
+    reordered = LabelSet(labels.names[::-1], labels.colors)
+    with pytest.raises(CrodinoError, match='knows background, box, picture, and picture, box'):
+        Trainer(make_config(data, f'start_from={students}'), reordered, tmp_path)
+
+
+def test_a_network_of_one_modality_is_no_teacher(
+    data: Path, students: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'best_fusion.pt').write_bytes((students / 'best_rgb.pt').read_bytes())
+    config = make_config(data, 'method=kd', COUPLED, f'teacher={tmp_path}')
+    with pytest.raises(CrodinoError, match='network of rgb, and that of both modalities'):
+        make_method(config, RgbdFolder(data).labels, torch.device('cpu'))
+
+
 def test_a_run_that_starts_from_no_run_says_what_a_run_has(data: Path, tmp_path: Path) -> None:
     config = make_config(data, f'start_from={tmp_path}')
     with pytest.raises(CrodinoError, match=r'best_rgb\.pt'):

@@ -317,6 +317,32 @@ def test_a_checkpoint_of_other_classes_is_refused(
     assert '\n' not in str(error.value)
 
 
+def test_a_run_is_not_resumed_on_classes_in_another_order(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / 'run'
+    train(make_config(data, 'optimiser.steps=2'), run)
+    content = checkpoint.load(run / 'last.pt')
+    content['labels'] = [
+        entry | {'name': name}
+        for entry, name in zip(content['labels'], reversed(CLASSES), strict=True)
+    ]
+    checkpoint.save(run / 'last.pt', content)
+
+    with pytest.raises(CrodinoError, match=r'last\.pt knows picture, box, background, and'):
+        train(make_config(data, 'optimiser.steps=2'), run, resume=True)
+
+
+def test_the_state_of_an_earlier_version_is_resumed(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    content = checkpoint.load(run / 'last.pt')
+    del content['labels']
+    checkpoint.save(run / 'last.pt', content)
+
+    assert set(train(make_config(data), run, resume=True)) == {'rgb', 'depth'}
+
+
 def test_resuming_without_a_checkpoint_says_what_is_missing(data: Path, tmp_path: Path) -> None:
     with pytest.raises(CrodinoError, match=r'last\.pt does not exist'):
         train(make_config(data), tmp_path / 'run', resume=True)

@@ -18,6 +18,8 @@ from crodino_core.modality import Modality
 LAST = 'last.pt'
 WITHOUT_WEIGHTS = ('rgb_mean', 'rgb_std', 'depth_range', 'dropout')
 """What of an architecture may change while its weights stay of use."""
+BOTH = 'both modalities'
+"""What the checkpoint of a network says that sees both sensors at once."""
 
 
 def best_name(part: Modality | str) -> str:
@@ -72,6 +74,18 @@ def check_architecture(content: dict[str, Any], expected: Architecture, path: Pa
             )
 
 
+def check_labels(found: LabelSet, expected: LabelSet, path: Path) -> None:
+    """Compare the classes of a checkpoint with those it shall be used for; colours may differ.
+
+    :raises CrodinoError: a name or their order differs.
+    """
+    if found.names != expected.names:
+        raise CrodinoError(
+            f'{path} knows {", ".join(found.names)}, and {", ".join(expected.names)} were '
+            'expected: take a run on the same classes in the same order'
+        )
+
+
 def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:
     """Give a network the weights of a checkpoint.
 
@@ -99,11 +113,29 @@ def save_best(
         path,
         {
             'network': network.state_dict(),
+            'modality': str(network.modality) if isinstance(network, ModalityNetwork) else BOTH,
             'architecture': dataclasses.asdict(architecture),
             'labels': labels.to_list(),
             'facts': facts,
         },
     )
+
+
+def read_best(path: Path, modality: Modality | None) -> dict[str, Any]:
+    """Read the content of a best network's file.
+
+    :param modality: what the network shall see; None: both sensors at once.
+    :raises CrodinoError: the file is missing or damaged, or its network is another one.
+    """
+    content = load(path)
+    expected = BOTH if modality is None else str(modality)
+    found = content.get('modality', expected)  # earlier versions did not say
+    if found != expected:
+        raise CrodinoError(
+            f'{path} holds the network of {found}, and that of {expected} was expected; take the '
+            'file of that name from a finished run'
+        )
+    return content
 
 
 def load_best(run: Path, modality: Modality) -> tuple[ModalityNetwork, LabelSet, dict[str, Any]]:
@@ -112,7 +144,7 @@ def load_best(run: Path, modality: Modality) -> tuple[ModalityNetwork, LabelSet,
     :raises CrodinoError: the file is missing, damaged or no network of this modality.
     """
     path = run / best_name(modality)
-    content = load(path)
+    content = read_best(path, modality)
     try:
         network = ModalityNetwork(modality, Architecture(**content['architecture']))
         load_weights(network, content['network'], path)

@@ -110,6 +110,8 @@ def export_run(run: Path, out: Path, resolutions: Sequence[tuple[int, int]] = ()
     loaded = {m: checkpoint.load_best(run, m) for m in Modality}
     networks = {m: loaded[m][0] for m in Modality}
     _, labels, facts = loaded[Modality.RGB]
+    depth_file = run / checkpoint.best_name(Modality.DEPTH)
+    checkpoint.check_labels(loaded[Modality.DEPTH][1], labels, depth_file)
     trained_on = _training_facts(run, {m: loaded[m][2] for m in Modality})
     input_size = (int(facts['input_size'][0]), int(facts['input_size'][1]))
     rgb_input, depth_input = (networks[m].input for m in (Modality.RGB, Modality.DEPTH))

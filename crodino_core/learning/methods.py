@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from crodino_core.errors import CrodinoError, UsageError
+from crodino_core.errors import UsageError
 from crodino_core.labels import LabelSet
 from crodino_core.learning import checkpoint, losses
 from crodino_core.learning.config import LossConfig, TrainConfig
@@ -72,9 +72,11 @@ def make_method(config: TrainConfig, labels: LabelSet, device: torch.device) -> 
             raise UsageError(
                 'the method kd needs teacher: the run folder of an early_fusion_zero_filled run'
             )
-        return Distillation(config.loss, _load_teacher(Path(config.teacher), labels).to(device))
+        teacher = _load_teacher(Path(config.teacher), labels).to(device)
+        return Distillation(config.loss, labels, teacher)
     return Twin(
         config.loss if config.method == 'crodino' else nothing_joined(config.loss),
+        labels,
         Path(config.start_from) if config.start_from else None,
         config.frozen,
     )
@@ -109,12 +111,14 @@ class Twin:
     def __init__(
         self,
         settings: LossConfig,
+        labels: LabelSet,
         start_from: Path | None = None,
         frozen: Collection[Modality] = (),
     ) -> None:
         if len(set(frozen)) == len(Modality):
             raise UsageError('frozen names every network, so there is nothing to train; name one')
         self.settings = settings
+        self.labels = labels
         self.start_from = start_from
         self.frozen = frozenset(frozen)
 
@@ -124,7 +128,9 @@ class Twin:
         for m in Modality:
             if self.start_from is not None:
                 path = self.start_from / checkpoint.best_name(m)
-                content = checkpoint.load(path)
+                content = checkpoint.read_best(path, m)
+                known = LabelSet.from_list(content['labels'], str(path))
+                checkpoint.check_labels(known, self.labels, path)
                 checkpoint.check_architecture(content, architecture, path)
                 checkpoint.load_weights(twin.network(m), content['network'], path)
             twin.network(m).requires_grad_(m not in self.frozen)
@@ -150,8 +156,8 @@ class Twin:
 class Distillation(Twin):
     """Two students of a multi-modal teacher, by their logits (Hinton et al., arXiv 1503.02531)."""
 
-    def __init__(self, settings: LossConfig, teacher: FusionNetwork) -> None:
-        super().__init__(nothing_joined(settings))
+    def __init__(self, settings: LossConfig, labels: LabelSet, teacher: FusionNetwork) -> None:
+        super().__init__(nothing_joined(settings), labels)
         self.teacher = teacher.eval().requires_grad_(False)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -216,13 +222,8 @@ def _stack(batch: Batch) -> Tensor:
 
 def _load_teacher(run: Path, labels: LabelSet) -> FusionNetwork:
     path = run / checkpoint.best_name(FUSION)
-    content = checkpoint.load(path)
-    classes = LabelSet.from_list(content['labels'], str(path))
-    if classes.names != labels.names:
-        raise CrodinoError(
-            f'the teacher {path} knows {", ".join(classes.names)}; the data set has '
-            f'{", ".join(labels.names)}: train a teacher on the same classes'
-        )
+    content = checkpoint.read_best(path, None)
+    checkpoint.check_labels(LabelSet.from_list(content['labels'], str(path)), labels, path)
     teacher = FusionNetwork(Architecture(**content['architecture']))
     checkpoint.load_weights(teacher, content['network'], path)
     return teacher

@@ -206,16 +206,20 @@ class Trainer:
             'schedule': self.schedule.state_dict(),
             'best': dict(self.best),
             'architecture': dataclasses.asdict(self.architecture),
+            'labels': self.labels.to_list(),
             'random': processes.collected(_random_state(self.device)),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up the state of an earlier run.
 
-        :raises CrodinoError: it is of another architecture.
+        :raises CrodinoError: it is of another architecture or of other classes.
         """
         last = self.run / checkpoint.LAST
         checkpoint.check_architecture(state, self.architecture, last)
+        if 'labels' in state:  # earlier versions did not say
+            found = LabelSet.from_list(state['labels'], str(last))
+            checkpoint.check_labels(found, self.labels, last)
         checkpoint.load_weights(self.twin, state['twin'], last)
         checkpoint.load_weights(self.average, state['average'], last)
         self.step = state['step']

@@ -81,6 +81,7 @@ class ModalityNetwork(nn.Module):
         self, modality: Modality, architecture: Architecture, weights: str | None = None
     ) -> None:
         super().__init__()
+        self.modality = modality
         self.input: RgbInput | DepthInput
         if modality is Modality.RGB:
             self.input = RgbInput(architecture.rgb_mean, architecture.rgb_std)
