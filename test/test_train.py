@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision
 import yaml
 from small_data_set import CLASSES, small_config, write_small_data_set
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -277,6 +278,71 @@ def test_a_missing_split_is_found_before_a_folder_is_made(data: Path, tmp_path: 
         train(make_config(data, source), tmp_path / 'run')
 
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    ('overrides', 'answer'),
+    [
+        (['model.backbone=resnet99'], 'resnet99 is not a torchvision'),
+        (['model.weights=nowhere.pth'], r'initial weights nowhere\.pth do not exist'),
+        (['start_from=nowhere'], r'nowhere/best_rgb\.pt does not exist'),
+        (['frozen=[rgb]'], 'frozen names a network that would stay'),
+        (
+            ['method=kd', 'teacher=nowhere', 'geometry.kind=coupled'],
+            r'nowhere/best_fusion\.pt does not exist',
+        ),
+    ],
+)
+def test_a_wrong_setting_is_found_before_an_image_is_read_and_a_folder_is_made(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: list[str],
+    answer: str,
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(RgbdFolder, 'read', lambda self, name: read.append(name))
+
+    with pytest.raises(CrodinoError, match=answer):
+        train(make_config(data, *overrides), tmp_path / 'run')
+
+    assert not read and not (tmp_path / 'run').exists()
+
+
+def test_training_data_that_cannot_be_read_leave_no_folder(data: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / 'damaged'
+    shutil.copytree(data, damaged)
+    name = RgbdFolder(damaged).names('train')[0].rpartition('/')[2]
+    (damaged / 'room' / 'color' / f'{name}.png').write_bytes(b'no image')
+
+    with pytest.raises(CrodinoError, match=name):
+        train(make_config(damaged), tmp_path / 'run')
+
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('setting', ['model.weights', 'start_from'])
+def test_what_a_run_started_from_is_not_needed_to_resume_it(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    origin = tmp_path / 'origin'
+    if setting == 'start_from':
+        shutil.copytree(finished, origin)
+    else:
+        torch.save(torchvision.models.shufflenet_v2_x0_5().state_dict(), origin)
+    config = make_config(data, f'{setting}={origin}')
+    with monkeypatch.context() as patch:
+        break_off_at(3, patch, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / 'run')
+    origin.rename(tmp_path / 'elsewhere')
+
+    train(config, tmp_path / 'run', resume=True)
+
+    (tmp_path / 'elsewhere').rename(origin)
+    train(config, tmp_path / 'unbroken')
+    states = (checkpoint.load(tmp_path / run / 'last.pt') for run in ('run', 'unbroken'))
+    assert equal(*states)
 
 
 def test_weights_that_are_not_finite_are_not_kept(

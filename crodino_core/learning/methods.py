@@ -41,6 +41,9 @@ class Method(Protocol):
     def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
         """Make all the networks that are trained."""
 
+    def start(self, model: nn.Module) -> None:
+        """Give the networks what a new run starts from; a resumed one has a checkpoint."""
+
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the weighted losses of a batch by name; their sum is minimised."""
 
@@ -126,15 +129,24 @@ class Twin:
         """Make both networks and what decodes their halves."""
         twin = TwinNetwork(architecture, weights, self.settings.auxiliary_shared)
         for m in Modality:
-            if self.start_from is not None:
-                path = self.start_from / checkpoint.best_name(m)
-                content = checkpoint.read_best(path, m)
-                known = LabelSet.from_list(content['labels'], str(path))
-                checkpoint.check_labels(known, self.labels, path)
-                checkpoint.check_architecture(content, architecture, path)
-                checkpoint.load_weights(twin.network(m), content['network'], path)
             twin.network(m).requires_grad_(m not in self.frozen)
         return twin
+
+    def start(self, model: nn.Module) -> None:
+        """Take both networks from the run `start_from`, if one is named.
+
+        :raises CrodinoError: it is not finished, of another architecture or of other classes.
+        """
+        assert isinstance(model, TwinNetwork)
+        if self.start_from is None:
+            return
+        for m in Modality:
+            path = self.start_from / checkpoint.best_name(m)
+            content = checkpoint.read_best(path, m)
+            known = LabelSet.from_list(content['labels'], str(path))
+            checkpoint.check_labels(known, self.labels, path)
+            checkpoint.check_architecture(content, model.architecture, path)
+            checkpoint.load_weights(model.network(m), content['network'], path)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return every loss whose weight is not 0."""
@@ -181,6 +193,9 @@ class EarlyFusion:
     def build(self, architecture: Architecture, weights: str | None) -> nn.Module:
         """Make the network."""
         return FusionNetwork(architecture, weights)
+
+    def start(self, model: nn.Module) -> None:
+        """Leave the network as it is."""
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the cross entropy; the labels of both views are one under coupled geometry."""

@@ -51,27 +51,29 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
             f'{processes.count()} processes cannot have equal shares; a multiple was expected'
         )
     labels = RgbdFolder(config.data.validation.path).labels
-    # Before anything is written: a split that is not there is found within seconds.
-    for source in config.data.sources:
+    # Before anything is read or written: a split that is not there is found within seconds.
+    for source in (*config.data.sources, config.data.validation):
         if isinstance(source, FolderSource):
             RgbdFolder(source.path).names(source.split)
-    validation = load_source(config.data.validation, labels, config.data.input_size)
     if resume:
         state = checkpoint.load(run / checkpoint.LAST)
         run_folder.check_same_config(run, config)
-    elif processes.is_first():
-        run_folder.begin(run, config)
+    # Networks before images: what is wrong with the settings is found within seconds, too.
     torch.manual_seed(config.seed)
-    trainer = Trainer(config, labels, run, device)
+    trainer = Trainer(config, labels, run, device, resumed=resume)
     if processes.rank():
         # Equal networks, but other dropout: the first process has the numbers of a lone one.
         torch.manual_seed(config.seed + SEED_STRIDE * processes.rank())
     if resume:
         trainer.load_state(state)
-        if processes.is_first() and trainer.step < config.optimiser.steps:
+    validation = load_source(config.data.validation, labels, config.data.input_size)
+    batches = training_batches(config, labels, trainer.step)
+    if processes.is_first():
+        if not resume:
+            run_folder.begin(run, config)
+        elif trainer.step < config.optimiser.steps:
             forget_rows_after(run, trainer.step)
             run_folder.note_resumption(run, trainer.step)
-    batches = training_batches(config, labels, trainer.step)
     # Adam's second moments of weights that hardly move are denormal, and slow, on a CPU.
     torch.set_flush_denormal(True)
     try:

@@ -37,7 +37,14 @@ class Trainer:
         labels: LabelSet,
         run: Path,
         device: torch.device | None = None,
+        resumed: bool = False,
     ) -> None:
+        """Make the networks; nothing is written.
+
+        :param resumed: `load_state` follows, so that what a run starts from is not read.
+        :raises UsageError: the settings do not fit each other.
+        :raises CrodinoError: what the run starts from, or its teacher, cannot be used.
+        """
         self.config = config
         self.labels = labels
         self.run = run
@@ -45,7 +52,9 @@ class Trainer:
         self.device = device or processes.choose_device(config.device)
         self.architecture = architecture_of(config, len(labels))
         self.method = make_method(config, labels, self.device)
-        twin = self.method.build(self.architecture, config.model.weights)
+        twin = self.method.build(self.architecture, None if resumed else config.model.weights)
+        if not resumed:
+            self.method.start(twin)
         # Convolutions on channels-last tensors are quicker on CPUs and on tensor cores alike.
         twin = twin.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.twin = processes.with_global_batch_norm(twin, self.device)
