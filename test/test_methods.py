@@ -302,6 +302,19 @@ def test_a_network_of_one_modality_is_no_teacher(
         make_method(config, RgbdFolder(data).labels, torch.device('cpu'))
 
 
+def test_the_state_of_a_run_is_no_network_to_start_from_or_to_learn_from(
+    data: Path, students: Path, tmp_path: Path
+) -> None:
+    for name in ('best_rgb.pt', 'best_fusion.pt'):
+        (tmp_path / name).write_bytes((students / 'last.pt').read_bytes())
+    for overrides in (
+        [f'start_from={tmp_path}'],
+        ['method=kd', COUPLED, f'teacher={tmp_path}'],
+    ):
+        with pytest.raises(CrodinoError, match='of another kind: it has no network, facts; take'):
+            take_a_step(make_config(data, *overrides), data, tmp_path)
+
+
 def test_a_run_that_starts_from_no_run_says_what_a_run_has(data: Path, tmp_path: Path) -> None:
     config = make_config(data, f'start_from={tmp_path}')
     with pytest.raises(CrodinoError, match=r'best_rgb\.pt'):

@@ -504,8 +504,69 @@ def test_a_table_that_cannot_be_written_stops_the_run_in_one_line(
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / 'best_rgb.pt'
     path.write_bytes(content)
-    with pytest.raises(CrodinoError, match=r'best_rgb\.pt is'):
+    with pytest.raises(
+        CrodinoError, match=r'best_rgb\.pt (cannot be read: it is damaged|holds a)'
+    ):
         checkpoint.load_best(tmp_path, Modality.RGB)
+
+
+def test_a_checkpoint_with_code_in_it_is_refused_in_words_of_our_own(tmp_path: Path) -> None:
+    path = tmp_path / 'best_rgb.pt'
+    torch.save({'network': print}, path)
+    with pytest.raises(CrodinoError, match='holds pickled objects beside tensors') as error:
+        checkpoint.load(path)
+    assert '\n' not in str(error.value) and 'weights_only' not in str(error.value)
+
+
+@pytest.mark.parametrize('key', checkpoint.LAST_KEYS)
+def test_a_state_without_one_of_its_parts_is_not_resumed(
+    finished: Path, data: Path, tmp_path: Path, key: str
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    content = checkpoint.load(run / 'last.pt')
+    del content[key]
+    checkpoint.save(run / 'last.pt', content)
+
+    with pytest.raises(CrodinoError, match=f'last.pt is .* of another kind: .* no {key};'):
+        train(make_config(data), run, resume=True)
+
+
+def test_best_networks_are_no_state_to_resume_from(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    (run / 'last.pt').write_bytes((run / 'best_rgb.pt').read_bytes())
+    with pytest.raises(CrodinoError, match='of another kind: it has no step, twin, average'):
+        train(make_config(data), run, resume=True)
+
+    torch.save(torch.zeros(2), run / 'last.pt')
+    with pytest.raises(CrodinoError, match='holds a Tensor; a checkpoint that crodino train'):
+        train(make_config(data), run, resume=True)
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('optimiser', {'state': {}, 'param_groups': []}),
+        ('schedule', None),
+        ('best', {}),
+        ('step', 'two'),
+        ('random', [{'cpu': torch.zeros(3)}]),
+        ('twin', None),
+    ],
+)
+def test_a_state_that_is_not_of_such_a_run_is_not_resumed(
+    finished: Path, data: Path, tmp_path: Path, key: str, value: Any
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    checkpoint.save(run / 'last.pt', checkpoint.load(run / 'last.pt') | {key: value})
+
+    with pytest.raises(CrodinoError, match=r'last\.pt (does not hold|holds another)') as error:
+        train(make_config(data), run, resume=True)
+    assert '\n' not in str(error.value)
 
 
 def test_a_depth_network_is_no_rgb_network_of_another_backbone(

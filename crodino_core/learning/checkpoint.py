@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from torch import nn
 from crodino_core.errors import CrodinoError
 from crodino_core.labels import LabelSet
 from crodino_core.learning.models.twin import Architecture, ModalityNetwork
+from crodino_core.learning.tensor_file import read_tensors
 from crodino_core.modality import Modality
 
 LAST = 'last.pt'
+LAST_KEYS = ('step', 'twin', 'average', 'optimiser', 'schedule', 'best', 'architecture', 'random')
+BEST_KEYS = ('network', 'architecture', 'labels', 'facts')
 WITHOUT_WEIGHTS = ('rgb_mean', 'rgb_std', 'depth_range', 'dropout')
 """What of an architecture may change while its weights stay of use."""
 BOTH = 'both modalities'
@@ -44,10 +48,11 @@ def save(path: Path, content: dict[str, Any]) -> None:
         ) from error
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, keys: Collection[str] = ()) -> dict[str, Any]:
     """Read a checkpoint.
 
-    :raises CrodinoError: the file is missing or damaged.
+    :param keys: what it must hold.
+    :raises CrodinoError: the file is missing, damaged or of another kind.
     """
     if not path.is_file():
         raise CrodinoError(
@@ -55,9 +60,23 @@ def load(path: Path) -> dict[str, Any]:
             f'{best_name(Modality.RGB)} and {best_name(Modality.DEPTH)}: run crodino train first'
         )
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise CrodinoError(f'{path} is damaged: {error}; train again or take a copy') from error
+        content = read_tensors(path)
+    except ValueError as error:
+        raise CrodinoError(
+            f'{path} cannot be read: {error}; train again or take a copy'
+        ) from error
+    if not isinstance(content, dict):
+        raise CrodinoError(
+            f'{path} holds a {type(content).__name__}; a checkpoint that crodino train wrote was '
+            'expected: train again or take a copy'
+        )
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise CrodinoError(
+            f'{path} is a checkpoint of another kind: it has no {", ".join(missing)}; take the '
+            'file of that name from a run'
+        )
+    return content
 
 
 def check_architecture(content: dict[str, Any], expected: Architecture, path: Path) -> None:
@@ -93,8 +112,8 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
     """
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
-        first = str(error).partition('\n')[2].strip().partition('\n')[0]
+    except (RuntimeError, TypeError, AttributeError) as error:
+        first = (str(error).partition('\n')[2] or str(error)).strip().partition('\n')[0]
         raise CrodinoError(
             f'{path} holds another architecture (backbone, classes or split): {first}; '
             'use the configuration it was trained with'
@@ -127,7 +146,7 @@ def read_best(path: Path, modality: Modality | None) -> dict[str, Any]:
     :param modality: what the network shall see; None: both sensors at once.
     :raises CrodinoError: the file is missing or damaged, or its network is another one.
     """
-    content = load(path)
+    content = load(path, BEST_KEYS)
     expected = BOTH if modality is None else str(modality)
     found = content.get('modality', expected)  # earlier versions did not say
     if found != expected:
@@ -148,8 +167,8 @@ def load_best(run: Path, modality: Modality) -> tuple[ModalityNetwork, LabelSet,
     try:
         network = ModalityNetwork(modality, Architecture(**content['architecture']))
         load_weights(network, content['network'], path)
-    except (KeyError, TypeError) as error:
+    except TypeError as error:
         raise CrodinoError(
-            f'{path} is no best network of a run (found no {error}); train again'
+            f'{path} is no best network of a run: {error}; train again or take a copy'
         ) from error
     return network.eval(), LabelSet.from_list(content['labels']), content['facts']

@@ -56,7 +56,7 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
         if isinstance(source, FolderSource):
             RgbdFolder(source.path).names(source.split)
     if resume:
-        state = checkpoint.load(run / checkpoint.LAST)
+        state = checkpoint.load(run / checkpoint.LAST, checkpoint.LAST_KEYS)
         run_folder.check_same_config(run, config)
     # Networks before images: what is wrong with the settings is found within seconds, too.
     torch.manual_seed(config.seed)

@@ -222,7 +222,7 @@ class Trainer:
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up the state of an earlier run.
 
-        :raises CrodinoError: it is of another architecture or of other classes.
+        :raises CrodinoError: it is of another architecture, of other classes or damaged.
         """
         last = self.run / checkpoint.LAST
         checkpoint.check_architecture(state, self.architecture, last)
@@ -231,10 +231,19 @@ class Trainer:
             checkpoint.check_labels(found, self.labels, last)
         checkpoint.load_weights(self.twin, state['twin'], last)
         checkpoint.load_weights(self.average, state['average'], last)
-        self.step = state['step']
+        try:
+            self._load_progress(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise CrodinoError(
+                f'{last} does not hold the state of such a run: {" ".join(str(error).split())}; '
+                'take a copy of it or start the run again'
+            ) from error
+
+    def _load_progress(self, state: dict[str, Any]) -> None:
+        self.step = int(state['step'])
         self.optimiser.load_state_dict(state['optimiser'])
         self.schedule.load_state_dict(state['schedule'])
-        self.best = dict(state['best'])
+        self.best = {name: float(state['best'][name]) for name in self.best}
         of_process = state['random'][processes.rank() :]
         # Where there are more processes than before, the others go on with their own dropout.
         if of_process:

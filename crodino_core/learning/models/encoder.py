@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning.models.depthwise import widen_depthwise
+from crodino_core.learning.tensor_file import read_tensors
 
 SKIP_STRIDE = 4
 OUTPUT_STRIDE = 16
@@ -103,8 +104,8 @@ def _classifier(backbone: str, weights: str | None) -> nn.Module:
             f'{backbone}, or imagenet to download them, or none'
         )
     try:
-        model.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
-    except Exception as error:  # torch raises many kinds for what is no checkpoint
+        model.load_state_dict(read_tensors(path))
+    except Exception as error:  # torch raises many kinds for what is no state dict
         reason = ' '.join(str(error).split())[:200] or type(error).__name__
         raise CrodinoError(
             f'{path} does not hold weights of torchvision {backbone}: {reason}; give a state '
