@@ -270,6 +270,16 @@ def test_a_network_of_an_earlier_version_is_exported(
     assert labels == LABELS
 
 
+def test_a_run_with_a_damaged_configuration_is_not_exported(run: Path, tmp_path: Path) -> None:
+    for m in Modality:
+        name = checkpoint.best_name(m)
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    (tmp_path / 'config.yaml').write_text('- a list')
+
+    with pytest.raises(CrodinoError, match=r'config\.yaml: a mapping of settings was expected'):
+        export.export_run(tmp_path, tmp_path / 'bundle')
+
+
 def test_a_run_without_its_configuration_is_not_exported(run: Path, tmp_path: Path) -> None:
     for m in Modality:
         name = checkpoint.best_name(m)

@@ -21,7 +21,7 @@ from torch import nn
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.labels import LabelSet
 from crodino_core.learning import checkpoint, methods
-from crodino_core.learning.config import ScenesSource, TrainConfig, load_config
+from crodino_core.learning.config import ScenesSource, TrainConfig, load_config, to_yaml
 from crodino_core.learning.data.samples import TwinSamples, load_source, training_batches
 from crodino_core.learning.data.scenes import CLASS_NAMES
 from crodino_core.learning.decoupled_augment import DecoupledAugment
@@ -259,6 +259,23 @@ def test_resuming_under_other_settings_is_refused(finished: Path, data: Path) ->
         train(make_config(data, 'loss.mixing=0.2'), finished, resume=True)
 
 
+def test_resuming_a_run_that_does_not_say_its_settings_is_refused(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / 'run'
+    shutil.copytree(finished, run)
+    own = run / 'config.yaml'
+    text = own.read_text()
+    for content in (b'', b'- a list', b'a: [', text.encode('utf-16')):
+        own.write_bytes(content)
+        with pytest.raises(UsageError, match=r'run/config\.yaml: ') as error:
+            train(make_config(data), run, resume=True)
+        assert '\n' not in str(error.value)
+    own.unlink()
+    with pytest.raises(UsageError, match=r'config\.yaml does not exist, so that nobody can tell'):
+        train(make_config(data, 'seed=7'), run, resume=True)
+
+
 def test_resuming_a_run_of_a_version_with_other_settings_is_refused(
     finished: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -367,8 +384,10 @@ def test_a_checkpoint_of_another_architecture_is_refused(
 ) -> None:
     (tmp_path / 'last.pt').write_bytes((finished / 'last.pt').read_bytes())
     for other in ('model.split=halves', 'model.backbone=mobilenet_v2'):
+        config = make_config(data, other)
+        (tmp_path / 'config.yaml').write_text(to_yaml(config))
         with pytest.raises(CrodinoError, match='another architecture'):
-            train(make_config(data, other), tmp_path, resume=True)
+            train(config, tmp_path, resume=True)
 
 
 def test_a_checkpoint_of_other_classes_is_refused(
@@ -377,6 +396,7 @@ def test_a_checkpoint_of_other_classes_is_refused(
     content = checkpoint.load(finished / 'last.pt')
     content['architecture'] |= {'classes': 40}
     checkpoint.save(tmp_path / 'last.pt', content)
+    shutil.copy(finished / 'config.yaml', tmp_path)
 
     with pytest.raises(CrodinoError, match='classes is 40, and 3 was expected') as error:
         train(make_config(data), tmp_path, resume=True)
@@ -721,6 +741,15 @@ def test_a_data_set_without_labelled_pixels_is_refused(data: Path, tmp_path: Pat
 
         with pytest.raises(CrodinoError, match=f'no labelled pixel in split {split!r}'):
             train(make_config(blank), tmp_path / split)
+
+
+def test_a_data_set_with_one_class_is_refused(tmp_path: Path) -> None:
+    data = write_small_data_set(tmp_path / 'data')
+    only = {'classes': [{'index': 0, 'name': 'floor', 'color_rgb': [1, 2, 3]}]}
+    (data / 'classes.yaml').write_text(yaml.safe_dump(only))
+    with pytest.raises(CrodinoError, match=r'has one class, floor; .* at least two were expected'):
+        train(make_config(data), tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
 
 
 def test_sources_with_other_classes_are_refused(data: Path) -> None:

@@ -190,6 +190,20 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     :param overrides: `key=value` with dots for nesting, e.g. `optimiser.steps=200`.
     :raises UsageError: the file is not readable, or a key or value is wrong.
     """
+    content = read_settings(path)
+    for override in overrides:
+        _override(content, override)
+    try:
+        return TypeAdapter(TrainConfig).validate_python(content)
+    except ValidationError as error:
+        raise UsageError(f'{path}: ' + '; '.join(map(_explain, error.errors()))) from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a file of settings as it is, without defaults and without checking them.
+
+    :raises UsageError: the file is not readable, or no mapping.
+    """
     try:
         content = load_strictly(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -197,12 +211,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
         raise UsageError(f'{path}: the configuration cannot be read: {reason}') from error
     if not isinstance(content, dict):
         raise UsageError(f'{path}: a mapping of settings was expected')
-    for override in overrides:
-        _override(content, override)
-    try:
-        return TypeAdapter(TrainConfig).validate_python(content)
-    except ValidationError as error:
-        raise UsageError(f'{path}: ' + '; '.join(map(_explain, error.errors()))) from error
+    return content
 
 
 def to_yaml(config: TrainConfig) -> str:

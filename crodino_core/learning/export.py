@@ -12,13 +12,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
 from crodino_core.bundle import ModelBundle
 from crodino_core.errors import CrodinoError
 from crodino_core.learning import checkpoint
+from crodino_core.learning.config import read_settings
 from crodino_core.learning.data.scenes import Camera, Scene
 from crodino_core.learning.models.twin import ModalityNetwork
 from crodino_core.learning.run_folder import CONFIG_FILE
@@ -223,7 +223,7 @@ def _training_facts(run: Path, facts: Mapping[Modality, dict[str, Any]]) -> dict
     path = run / CONFIG_FILE
     if not path.is_file():
         raise CrodinoError(f'{path} does not exist; export a folder that crodino train wrote')
-    config = yaml.safe_load(path.read_text())
+    config = read_settings(path)
     return {
         'sources': [
             {**source, 'path': Path(source['path']).name} if 'path' in source else source

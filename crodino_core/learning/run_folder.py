@@ -17,7 +17,7 @@ import yaml
 
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning import checkpoint, processes
-from crodino_core.learning.config import TrainConfig, to_yaml
+from crodino_core.learning.config import TrainConfig, read_settings, to_yaml
 from crodino_core.learning.run_log import METRICS_FILE
 from crodino_core.whole_files import write_whole
 
@@ -95,12 +95,16 @@ def note_resumption(run: Path, step: int) -> None:
 def check_same_config(run: Path, config: TrainConfig) -> None:
     """Refuse to resume a run under other settings: the result would be that of neither.
 
-    :raises UsageError: a setting differs that would change the numbers.
+    :raises UsageError: a setting differs that would change the numbers, or the run does not say
+        which ones it has.
     """
     path = run / CONFIG_FILE
     if not path.is_file():
-        return
-    earlier = dict(_flatten(yaml.safe_load(path.read_text())))
+        raise UsageError(
+            f'{path} does not exist, so that nobody can tell whether the run would go on with its '
+            'own settings; put it back or start another run'
+        )
+    earlier = dict(_flatten(read_settings(path)))
     now = dict(_flatten(yaml.safe_load(to_yaml(config))))
     for key in sorted(earlier.keys() ^ now.keys()):
         holder = 'this version has' if key in now else f'{path} has'

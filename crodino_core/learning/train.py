@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from crodino_core.errors import UsageError
+from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning import checkpoint, processes, run_folder
 from crodino_core.learning.allocator import keep_freed_memory
 from crodino_core.learning.config import FolderSource, TrainConfig
@@ -51,6 +51,11 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
             f'{processes.count()} processes cannot have equal shares; a multiple was expected'
         )
     labels = RgbdFolder(config.data.validation.path).labels
+    if len(labels) < 2:
+        raise CrodinoError(
+            f'{config.data.validation.path} has one class, {labels.names[0]}; masks tell classes '
+            'apart: at least two were expected in its classes.yaml'
+        )
     # Before anything is read or written: a split that is not there is found within seconds.
     for source in (*config.data.sources, config.data.validation):
         if isinstance(source, FolderSource):
