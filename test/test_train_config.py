@@ -87,6 +87,39 @@ def test_a_wrong_setting_is_named_with_what_was_expected(
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    'override',
+    [
+        'optimiser.steps=true', 'optimiser.learning_rate=true', 'optimiser.ema=false',
+        'optimiser.warmup_steps=false', 'data.view_size=[true, 32]', 'data.workers=true',
+        'model.dropout=false', 'model.depth_range=[0.1, true]', 'loss.mixing=false',
+        'geometry.max_aspect=true', 'geometry.flip=true', 'photometric.blur=true', 'seed=true',
+    ],
+)  # fmt: skip
+def test_truth_is_no_number(tmp_path: Path, override: str) -> None:
+    path = write(tmp_path, small_config(DATA))
+    with pytest.raises(UsageError, match='a number was expected, and true and false are none'):
+        load_config(path, [override])
+
+
+@pytest.mark.parametrize(
+    ('steps', 'warmup'), [(1500, 100), (800, 100), (560, 70), (50, 6), (1, 0)]
+)
+def test_the_warm_up_of_a_short_run_is_short(tmp_path: Path, steps: int, warmup: int) -> None:
+    content = small_config(DATA, optimiser={'steps': steps})
+
+    assert load_config(write(tmp_path, content)).optimiser.warmup_steps == warmup
+
+
+def test_a_warm_up_longer_than_the_run_is_refused(tmp_path: Path) -> None:
+    content = small_config(DATA, optimiser={'steps': 50, 'warmup_steps': 51})
+    path = write(tmp_path, content)
+    with pytest.raises(UsageError, match=r'optimiser: .*warmup_steps is 51, and steps is 50: '):
+        load_config(path)
+    with pytest.raises(UsageError, match=r'optimiser\.warmup_steps: .*greater than or equal to 0'):
+        load_config(path, ['optimiser.warmup_steps=-1'])
+
+
 def test_an_unknown_key_of_a_source_is_named(tmp_path: Path) -> None:
     content = small_config(DATA)
     content['data']['sources'][0]['wieght'] = 2

@@ -11,17 +11,28 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from crodino_core.errors import UsageError
 from crodino_core.learning.decoupled_augment import GeometrySettings
 from crodino_core.learning.models.twin import SplitKind
 from crodino_core.learning.photometric import PhotometricSettings
-from crodino_core.learning.setting_types import STRICT, Count, Positive, Seed, Share, Weight
+from crodino_core.learning.setting_types import (
+    STRICT,
+    Count,
+    Positive,
+    Real,
+    Seed,
+    Share,
+    Weight,
+    Whole,
+)
 from crodino_core.modality import Modality
 from crodino_core.strict_yaml import load_strictly
 
+CAPPED_WARMUP = -1
+"""Stands for a default that depends on another setting; no file can give it."""
 Size = tuple[Count, Count]
 MethodName = Literal['crodino', 'independent', 'kd', 'early_fusion_zero_filled']
 
@@ -61,7 +72,7 @@ class DataConfig:
     """Height and width at which the exported networks work."""
     view_size: Size = (192, 256)
     """Height and width of a training view."""
-    workers: Annotated[int, Field(ge=0)] = 1
+    workers: Annotated[Whole, Field(ge=0)] = 1
 
 
 def _increasing(limits: tuple[float, float]) -> tuple[float, float]:
@@ -84,7 +95,7 @@ class ModelConfig:
     split_channels: Count = 128
     decoder_channels: Count = 128
     separable: bool = True
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    dropout: Annotated[Real, Field(ge=0, lt=1)] = 0.1
     """Share of the ASPP's output that is dropped in training."""
     depth_range: DepthRange = (0.1, 10.0)
     """Nearest and farthest depth that counts as measured, metres."""
@@ -128,11 +139,23 @@ class OptimiserConfig:
     encoder_factor: Positive = 0.5
     """Learning rate of the pretrained encoders relative to the decoders'."""
     weight_decay: Weight = 0.01
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    warmup_steps: Annotated[Whole, Field(ge=0)] = CAPPED_WARMUP
+    """Before the full rate; by default 100, or an eighth of the steps where that is less."""
     clip_norm: Positive = 5.0
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    ema: Annotated[Real, Field(ge=0, lt=1)] = 0.998
     """Decay of the averaged weights that are validated and exported; 0 switches it off."""
     precision: Literal['float32', 'bfloat16'] = 'float32'
+
+    @model_validator(mode='after')
+    def _full_rate_is_reached(self) -> OptimiserConfig:
+        if self.warmup_steps == CAPPED_WARMUP:
+            object.__setattr__(self, 'warmup_steps', min(100, self.steps // 8))
+        if self.warmup_steps > self.steps:
+            raise ValueError(
+                f'warmup_steps is {self.warmup_steps}, and steps is {self.steps}: the full '
+                'learning rate would not be reached; no more than the steps were expected'
+            )
+        return self
 
 
 def _no_path(name: str) -> str:

@@ -36,7 +36,7 @@ from crodino_core.learning.photometric import (
     Pipeline,
     RgbPipeline,
 )
-from crodino_core.learning.setting_types import STRICT, Positive, Share, Strength
+from crodino_core.learning.setting_types import STRICT, Positive, Real, Share, Strength
 
 GeometryKind = Literal['decoupled', 'coupled', 'none']
 
@@ -50,7 +50,7 @@ class GeometrySettings:
     min_scale: Positive = 0.67
     max_scale: Positive = 1.6
     """Magnification relative to the scale at which the network sees the whole image."""
-    max_aspect: Annotated[float, Field(ge=1)] = 1.2
+    max_aspect: Annotated[Real, Field(ge=1)] = 1.2
     max_rotation_deg: Strength = 6.0
     flip: Share = 0.5
     rare_class: Share = 0.5
