@@ -15,10 +15,10 @@ import yaml
 from small_data_set import small_config, write_small_data_set
 from torch import nn
 
-from crodino_core.errors import UsageError
+from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning import checkpoint, losses, processes
 from crodino_core.learning.config import load_config
-from crodino_core.learning.data.samples import training_batches
+from crodino_core.learning.data.samples import load_source, training_batches
 from crodino_core.learning.train import train
 from crodino_core.rgbd_folder import RgbdFolder
 
@@ -59,7 +59,8 @@ def together(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return run
 
 
-def train_by_two(config_file: Path, overrides: Sequence[str], run: Path) -> None:
+def train_by_two(config_file: Path, overrides: Sequence[str], run: Path, code: int = 0) -> str:
+    """Train; return what was written on stderr."""
     command = [
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2',
         '-m', 'crodino_ros.cli', 'train', str(config_file), *overrides, '--out', str(run),
@@ -68,7 +69,8 @@ def train_by_two(config_file: Path, overrides: Sequence[str], run: Path) -> None
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
+    return done.stderr
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
@@ -119,6 +121,50 @@ def test_a_run_of_two_processes_is_resumed_by_one(config_file: Path, together: P
     best = train(load_config(config_file, SAME), together, resume=True)
 
     assert set(best) == {'rgb', 'depth'}
+
+
+def test_the_folder_of_a_run_is_refused_in_a_line_of_each_process(
+    config_file: Path, together: Path
+) -> None:
+    before = {path: path.read_bytes() for path in together.iterdir() if path.is_file()}
+
+    said = train_by_two(config_file, SAME, together, code=1).splitlines()
+
+    ours = [line for line in said if line.startswith('crodino: ')]
+    assert set(ours) == {
+        f'crodino: {together} holds a run already; resume it or name another folder'
+    }
+    assert not any(line.startswith('[rank') for line in said)  # tracebacks begin so
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_process_whose_partner_has_ended_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    monkeypatch.setenv('RANK', '1')
+    monkeypatch.setattr(torch.distributed, 'init_process_group', lambda backend: None)
+    monkeypatch.setattr(torch.distributed, 'destroy_process_group', lambda: None)
+    cpu = torch.device('cpu')
+
+    lost = RuntimeError('[gloo/transport/tcp/pair.cc:561] Connection closed by peer')
+    answer = 'process 1 has lost another one, which says why'
+    with pytest.raises(CrodinoError, match=answer), processes.joined(cpu):
+        raise lost
+    with pytest.raises(RuntimeError, match='of our own'), processes.joined(cpu):
+        raise RuntimeError('an error of our own')
+
+
+def test_one_of_the_processes_shows_what_is_read(
+    config_file: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    source, labels = load_config(config_file).data.validation, RgbdFolder(data).labels
+    load_source(source, labels, (64, 96))
+    assert 'reading val' in capfd.readouterr().err
+
+    monkeypatch.setattr(processes, 'is_first', lambda: False)
+    load_source(source, labels, (64, 96))
+    assert not capfd.readouterr().err.strip()
 
 
 def test_the_processes_share_every_batch(

@@ -45,7 +45,7 @@ def local_rank() -> int:
 def joined(device: torch.device) -> Iterator[None]:
     """Join the processes that `torchrun` started, over NCCL on GPUs and Gloo on CPUs.
 
-    :raises CrodinoError: the others cannot be reached.
+    :raises CrodinoError: the others cannot be reached, or have ended.
     """
     if not _started() or _together():
         yield
@@ -60,6 +60,13 @@ def joined(device: torch.device) -> Iterator[None]:
         ) from error
     try:
         yield
+    except RuntimeError as error:
+        if not _is_of_another(error):
+            raise
+        raise CrodinoError(
+            f'process {os.environ.get("RANK")} has lost another one, which says why it ended, on '
+            'its machine; start training again with torchrun'
+        ) from error
     finally:
         dist.destroy_process_group()
 
@@ -197,6 +204,12 @@ def choose_device(name: str) -> torch.device:
     if device.type == 'cuda':
         torch.cuda.set_device(device)
     return device
+
+
+def _is_of_another(error: RuntimeError) -> bool:
+    """Whether an error is that of a process whose partner is no longer there."""
+    text = str(error).lower()
+    return isinstance(error, dist.DistError) or 'gloo' in text or 'nccl' in text
 
 
 def _started() -> bool:

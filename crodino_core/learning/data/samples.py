@@ -142,6 +142,7 @@ def _load_folder(
         raise CrodinoError(too_few_classes(folder))
     names = folder.names(source.split)
     with progress_bar() as bar:
+        bar.disable = not processes.is_first()
         samples, errors = [], []
         for name in bar.track(names, description=f'reading {source.split} of {folder.path.name}'):
             try:
@@ -158,6 +159,7 @@ def _load_folder(
 
 def _render_scenes(source: ScenesSource, size: tuple[int, int]) -> Iterable[RgbdSample]:
     with progress_bar() as bar:
+        bar.disable = not processes.is_first()
         for index in bar.track(range(source.scenes), description='rendering scenes'):
             rng = np.random.default_rng([source.seed, index])
             scene = Scene(source.seed + index)
