@@ -600,9 +600,20 @@ def test_a_depth_network_is_no_rgb_network_of_another_backbone(
         checkpoint.load_best(tmp_path, Modality.RGB)
 
 
-def test_the_device_must_exist(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'tpu9' cannot be used"):
-        train(make_config(data, 'device=tpu9'), tmp_path / 'run')
+@pytest.mark.parametrize('device', ['tpu9', 'meta', 'cuda:99', 'cpu:x', 'mps:0', ''])
+def test_the_device_must_be_one_that_computes(data: Path, tmp_path: Path, device: str) -> None:
+    with pytest.raises(UsageError, match=f"'{device}' cannot be used: .*; auto, cpu") as error:
+        train(make_config(data, f'device="{device}"'), tmp_path / 'run')
+    assert '\n' not in str(error.value)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_device_that_torch_does_not_find_is_refused_in_one_line(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: False)
+    with pytest.raises(UsageError, match="'mps' cannot be used: torch does not find it here; au"):
+        train(make_config(data, 'device=mps'), tmp_path / 'run')
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,10 @@ def test_overrides_reach_nested_keys(tmp_path: Path) -> None:
         ('geometry.min_scale=3', r'geometry: .*min_scale is 3\.0, more than max_scale'),
         ('geometry.max_scale=.inf', 'geometry.max_scale: .*finite'),
         ('optimiser.learning_rate=.inf', 'optimiser.learning_rate: .*finite'),
-        ('optimiser.lr=1', 'unknown key optimiser.lr$'),
+        ('optimiser.lr=1', 'unknown key optimiser.lr; optimiser has steps, .*learning_rate, '),
+        ('optimiser.=1', 'unknown key optimiser.; optimiser has steps, batch_size'),
+        ('lr=1', 'unknown key lr; the configuration has name, data, method'),
+        ('=1', 'unknown key ; the configuration has name, data, method'),
         ('seed=99999999999999999999999', 'seed: .*less than'),
         ('name=""', "name: .*letters, digits.*found: ''"),
         ('name=../escaped', 'name: .*letters, digits.*escaped'),
@@ -124,6 +127,13 @@ def test_an_unknown_key_of_a_source_is_named(tmp_path: Path) -> None:
     content = small_config(DATA)
     content['data']['sources'][0]['wieght'] = 2
     with pytest.raises(UsageError, match=r'wieght; did you mean data\.sources\.N\.weight'):
+        load_config(write(tmp_path, content))
+
+
+def test_a_key_like_none_of_a_source_is_answered_with_those_it_has(tmp_path: Path) -> None:
+    content = small_config(DATA)
+    content['data']['sources'][0]['zzz'] = 2
+    with pytest.raises(UsageError, match=r'zzz; data\.sources\.N has path, kind, split, weight$'):
         load_config(write(tmp_path, content))
 
 

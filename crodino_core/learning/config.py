@@ -260,25 +260,31 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 
 def _explain(error: Any) -> str:
-    """Say one finding of pydantic in our words, with the nearest known key."""
+    """Say one finding of pydantic in our words, with the nearest known key or all of them."""
     where = '.'.join(str(part) for part in error['loc'])
     if error['type'] != 'unexpected_keyword_argument':
         return f'{where}: {error["msg"]} (found: {error.get("input")!r})'
-    near = _nearest(where)
-    hint = f'; did you mean {near}?' if near else ''
-    return f'unknown key {where}{hint}'
+    return f'unknown key {where}; {_hint(where)}'
 
 
-def _nearest(where: str) -> str | None:
-    """Return the known key that is most like an unknown one: of its section, else of another."""
+def _hint(where: str) -> str:
+    """Name the known key most like an unknown one: of its section, else of another.
+
+    Where none is like it, all of its section.
+    """
     section, _, key = re.sub(r'^data\.sources\.\d+', 'data.sources.N', where).rpartition('.')
     own = _keys({section: SECTIONS.get(section)})
     # Of other sections only what is hardly to be mistaken: `lr` is not much like `blur`.
     for candidates, cutoff in ((own, 0.6), (_keys(SECTIONS), 0.75)):
         near = difflib.get_close_matches(key, sorted(candidates), n=1, cutoff=cutoff)
         if near:
-            return re.sub(r'\.(folder|scenes)\.', '.', candidates[near[0]])
-    return None
+            return f'did you mean {_plain(candidates[near[0]])}?'
+    return f'{_plain(section) or "the configuration"} has {", ".join(own)}'
+
+
+def _plain(where: str) -> str:
+    """Leave out what pydantic puts in to tell the kinds of sources apart."""
+    return re.sub(r'\.(folder|scenes)(?=\.|$)', '', where)
 
 
 def _keys(sections: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ contrast has the prototypes of all. Only dropout draws other numbers.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,16 +195,29 @@ def choose_device(name: str) -> torch.device:
         name = 'cuda' if torch.cuda.is_available() else 'cpu'
     if name == 'cuda':
         name = f'cuda:{local_rank()}'
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+    reason = _why_not(name)
+    if reason is not None:
         raise UsageError(
-            f'the device {name!r} cannot be used: {error}; auto, cpu or cuda were expected'
-        ) from error
+            f'the device {name!r} cannot be used: {reason}; auto, cpu, cuda or cuda:N (a number '
+            'from 0) was expected'
+        )
     device = torch.device(name)
     if device.type == 'cuda':
         torch.cuda.set_device(device)
     return device
+
+
+def _why_not(device: str) -> str | None:
+    """Say why nothing can be computed on a device; None: it can."""
+    if not re.fullmatch(r'cpu|mps|cuda:\d+', device):
+        return 'it is none that training knows'
+    if device == 'mps' and not torch.backends.mps.is_available():
+        return 'torch does not find it here'
+    try:
+        torch.ones(1, device=device).add(1).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        return str(error).strip().partition('\n')[0]
+    return None
 
 
 def _is_of_another(error: RuntimeError) -> bool:
