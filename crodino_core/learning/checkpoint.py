@@ -42,10 +42,18 @@ def save(path: Path, content: dict[str, Any]) -> None:
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
         temporary.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) else None
         raise CrodinoError(
-            f'{path} cannot be written: {error}; the earlier one, if any, is whole: make room '
-            'and resume the run'
+            f'{path} cannot be written: {reason or "the disk is full or the file too large"}; '
+            f'make room and {how_to_go_on(path.parent)}'
         ) from error
+
+
+def how_to_go_on(run: Path) -> str:
+    """Say what is left of a run that has stopped, and what to do with it."""
+    if (run / LAST).exists():
+        return f'resume the run: {LAST} of its earlier steps is whole'
+    return f'start the run again: nothing of it was kept, and {run} can be removed'
 
 
 def load(path: Path, keys: Collection[str] = ()) -> dict[str, Any]:

@@ -119,9 +119,12 @@ class Trainer:
     def _stop(self, found: dict[str, Tensor]) -> NoReturn:
         """End the run before a step that would spoil the networks."""
         terms = ', '.join(f'{name} is {value.item()}' for name, value in found.items())
+        kept = f'what {self.run} holds of earlier steps is good'
+        if not (self.run / checkpoint.LAST).exists():
+            kept = 'nothing was kept yet'
         raise CrodinoError(
-            f'training stopped at step {self.step}: {terms}; what {self.run} holds of earlier '
-            'steps is good; a lower optimiser.learning_rate or precision float32 usually helps'
+            f'training stopped at step {self.step}: {terms}; {kept}; a lower '
+            'optimiser.learning_rate or precision float32 usually helps, in another run'
         )
 
     def _means(self, losses: list[dict[str, float]]) -> dict[str, float]:
@@ -167,8 +170,8 @@ class Trainer:
             self._draw(parts, matrices, validation)
         except OSError as error:
             raise CrodinoError(
-                f'{self.run} cannot be written: {error}; {checkpoint.LAST} there, if any, is '
-                'whole: make room and resume the run'
+                f'{self.run} cannot be written: {error}; make room and '
+                f'{checkpoint.how_to_go_on(self.run)}'
             ) from error
         checkpoint.save(self.run / checkpoint.LAST, state)
         return scores
