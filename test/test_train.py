@@ -768,6 +768,19 @@ def test_a_data_set_without_labelled_pixels_is_refused(data: Path, tmp_path: Pat
             train(make_config(blank), tmp_path / split)
 
 
+def test_a_batch_of_which_the_networks_would_see_one_value_is_refused(
+    data: Path, tmp_path: Path
+) -> None:
+    single = ('optimiser.batch_size=1', 'optimiser.steps=1')
+    with pytest.raises(
+        UsageError, match=r'batch_size is 1 and data\.view_size 16 x 16: .* of 2 or'
+    ):
+        train(make_config(data, *single, 'data.view_size=[16, 16]'), tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+    assert train(make_config(data, *single, 'data.view_size=[16, 32]'), tmp_path / 'run')
+
+
 def test_a_data_set_with_one_class_is_refused(tmp_path: Path) -> None:
     data = write_small_data_set(tmp_path / 'data')
     only = {'classes': [{'index': 0, 'name': 'floor', 'color_rgb': [1, 2, 3]}]}

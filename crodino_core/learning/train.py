@@ -11,6 +11,7 @@ from crodino_core.learning import checkpoint, processes, run_folder
 from crodino_core.learning.allocator import keep_freed_memory
 from crodino_core.learning.config import FolderSource, TrainConfig
 from crodino_core.learning.data.samples import load_source, training_batches
+from crodino_core.learning.models.encoder import OUTPUT_STRIDE
 from crodino_core.learning.run_log import forget_rows_after
 from crodino_core.learning.trainer import Trainer
 from crodino_core.rgbd_folder import RgbdFolder
@@ -49,6 +50,12 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
         raise UsageError(
             f'optimiser.batch_size is {config.optimiser.batch_size}, of which '
             f'{processes.count()} processes cannot have equal shares; a multiple was expected'
+        )
+    height, width = config.data.view_size
+    if config.optimiser.batch_size == 1 and max(height, width) < 2 * OUTPUT_STRIDE:
+        raise UsageError(
+            f'optimiser.batch_size is 1 and data.view_size {height} x {width}: batch norms would '
+            f'see one value; a batch of 2 or a side of {2 * OUTPUT_STRIDE} pixels was expected'
         )
     labels = RgbdFolder(config.data.validation.path).labels
     if len(labels) < 2:
