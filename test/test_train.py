@@ -89,7 +89,9 @@ def test_a_run_writes_its_folder(finished: Path) -> None:
     }  # fmt: skip
     for picture in ('curves.png', 'confusion.png', 'predictions.png'):
         assert cv2.imread(str(finished / picture)).std() > 10
-    assert 'torch' in yaml.safe_load((finished / 'environment.yaml').read_text())['packages']
+    environment = yaml.safe_load((finished / 'environment.yaml').read_text())
+    assert {'crodino_ros', 'Python', 'torch', 'pydantic'} <= environment['packages'].keys()
+    assert environment['machine'].keys() == {'System', 'Processor'}
 
 
 def test_tensorboard_shows_what_the_table_holds(finished: Path) -> None:

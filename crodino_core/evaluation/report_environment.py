@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
-from importlib import metadata
-from pathlib import Path
 
-from crodino_core import __version__
+from crodino_core.environment import machine, versions
 from crodino_core.evaluation.records import ReplayResult
 
 LIBRARIES = (
@@ -29,15 +25,7 @@ ENGINE_TITLES = {
 
 def environment() -> dict[str, str]:
     """Return versions and machine, without names or paths."""
-    found = {'crodino_ros': __version__, 'Python': platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    found['System'] = f'{platform.system()} {platform.release()}, {platform.machine()}'
-    found['Processor'] = f'{_processor()}, {len(os.sched_getaffinity(0))} cores usable'
-    return found
+    return versions(LIBRARIES) | machine()
 
 
 def settings(result: ReplayResult) -> list[tuple[str, str]]:
@@ -64,14 +52,3 @@ def engine_title(result: ReplayResult) -> str:
     release = re.match(r'\d+(\.\d+)*', version)
     words = [ENGINE_TITLES.get(name, name), release.group() if release else version]
     return ', '.join(part for part in (' '.join(words).strip(), result.device) if part)
-
-
-def _processor() -> str:
-    """Return the processor's model name; what Python knows of it where Linux does not say."""
-    try:
-        for line in Path('/proc/cpuinfo').read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

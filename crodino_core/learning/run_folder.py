@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from crodino_core.environment import machine, versions
 from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning import checkpoint, processes
 from crodino_core.learning.config import TrainConfig, read_settings, to_yaml
@@ -23,7 +21,9 @@ from crodino_core.whole_files import write_whole
 
 CONFIG_FILE = 'config.yaml'
 ENVIRONMENT_FILE = 'environment.yaml'
-PACKAGES = ('torch', 'torchvision', 'torchmetrics', 'numpy', 'opencv-python-headless')
+PACKAGES = (
+    'torch', 'torchvision', 'torchmetrics', 'numpy', 'opencv-python-headless', 'pydantic',
+)  # fmt: skip
 FREE_ON_RESUME = ('device', 'data.workers', 'validate_every')
 """Settings that do not change how the weights move."""
 
@@ -131,21 +131,14 @@ def _flatten(content: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 def _environment() -> dict[str, Any]:
     """Return versions, machine and state of the source, to tell two runs apart later."""
-    packages = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = 'unknown'
     return {
         'source': _git_state(),
-        'python': platform.python_version(),
-        'packages': packages,
+        'packages': versions(PACKAGES),
         'command': shlex.join(sys.argv),
         'processes': processes.count(),
         'threads': torch.get_num_threads(),
         'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        'machine': f'{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs',
+        'machine': machine(),
     }
 
 
