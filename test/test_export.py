@@ -270,13 +270,19 @@ def test_a_network_of_an_earlier_version_is_exported(
     assert labels == LABELS
 
 
-def test_a_run_with_a_damaged_configuration_is_not_exported(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [('- a list', 'a mapping of settings was expected'), ('data: {}', "found no 'sources'")],
+)
+def test_a_run_with_a_damaged_configuration_is_not_exported(
+    run: Path, tmp_path: Path, content: str, said: str
+) -> None:
     for m in Modality:
         name = checkpoint.best_name(m)
         (tmp_path / name).write_bytes((run / name).read_bytes())
-    (tmp_path / 'config.yaml').write_text('- a list')
+    (tmp_path / 'config.yaml').write_text(content)
 
-    with pytest.raises(CrodinoError, match=r'config\.yaml: a mapping of settings was expected'):
+    with pytest.raises(CrodinoError, match=rf'config\.yaml.*{said}'):
         export.export_run(tmp_path, tmp_path / 'bundle')
 
 

@@ -224,16 +224,21 @@ def _training_facts(run: Path, facts: Mapping[Modality, dict[str, Any]]) -> dict
     if not path.is_file():
         raise CrodinoError(f'{path} does not exist; export a folder that crodino train wrote')
     config = read_settings(path)
-    return {
-        'sources': [
-            {**source, 'path': Path(source['path']).name} if 'path' in source else source
-            for source in config['data']['sources']
-        ],
-        'backbone': config['model']['backbone'],
-        'initial_weights': Path(config['model']['weights'] or 'random').name,
-        'method': METHOD_TITLES[config.get('method', 'crodino')],
-        'steps': {str(m): facts[m]['step'] for m in Modality},
-        'batch_size': config['optimiser']['batch_size'],
-        'view_size': config['data']['view_size'],
-        'losses': config['loss'],
-    }
+    try:
+        return {
+            'sources': [
+                {**source, 'path': Path(source['path']).name} if 'path' in source else source
+                for source in config['data']['sources']
+            ],
+            'backbone': config['model']['backbone'],
+            'initial_weights': Path(config['model']['weights'] or 'random').name,
+            'method': METHOD_TITLES[config.get('method', 'crodino')],
+            'steps': {str(m): facts[m]['step'] for m in Modality},
+            'batch_size': config['optimiser']['batch_size'],
+            'view_size': config['data']['view_size'],
+            'losses': config['loss'],
+        }
+    except (KeyError, TypeError) as error:
+        raise CrodinoError(
+            f'{path} is not what crodino train wrote (found no {error}); put that back'
+        ) from error
