@@ -19,7 +19,7 @@ from tiny_bundle import make_tiny_bundle
 import crodino_core
 from crodino_core.learning.data.folder_writer import RgbdFolderWriter
 from crodino_ros import cli, replay_run
-from crodino_ros.commands import data, failures
+from crodino_ros.commands import data, failures, options
 from crodino_ros.mask_bag import MaskBagWriter
 
 
@@ -93,6 +93,15 @@ def test_a_replay_says_which_engines_were_passed_over_and_why(
     assert 'openvino' in report['engines_passed_over']
     if form:
         assert json.loads(out)['engines_passed_over'] == report['engines_passed_over']
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_engines_for_gpus_are_missed_only_where_there_is_one(monkeypatch, capsys, there):
+    monkeypatch.setattr(options, '_has_gpu', lambda: there)
+    options.say_passed_over({'tensorrt': 'no library', 'openvino': 'broken'})
+    err = capsys.readouterr().err
+    assert ('tensorrt was passed over: no library' in err) is there
+    assert 'openvino was passed over: broken' in err
 
 
 def test_scores_name_the_engine_and_those_that_were_passed_over(

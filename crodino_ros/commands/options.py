@@ -83,6 +83,7 @@ ThreadsOption = Annotated[
     ),
 ]
 
+GPU_ENGINES = ('tensorrt', 'onnxruntime-gpu')
 INTERRUPTED = 130
 """Exit code after SIGINT, as shells have it."""
 
@@ -111,13 +112,20 @@ def default_model() -> Path:
 
 
 def say_passed_over(engines: Mapping[str, str]) -> None:
-    """Say on stderr which engines could not be used.
+    """Say on stderr which engines could not be used, those for GPUs only where there is one.
 
     :param engines: why, by name.
     """
     for name, why in engines.items():
+        if name in GPU_ENGINES and not _has_gpu():
+            continue
         words = f'{name} was passed over: {why}'
         notes.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def _has_gpu() -> bool:
+    """Whether the machine has an NVIDIA GPU, by its devices: no library need be there for it."""
+    return any(next(Path('/dev').glob(name), None) for name in ('nvidia*', 'nvhost-*', 'dxg'))
 
 
 def print_json(content: dict[str, Any]) -> None:
