@@ -28,7 +28,7 @@ from crodino_core.iou import miou_of
 from crodino_core.modality import Modality
 from crodino_core.runtime.quality import LEAVE, ConfidenceFit, QualityWatch, read_fits
 
-LIMITS = (6.0, 12.0, 18.0, 21.0, LEAVE, 27.0, 30.0, 36.0)
+LIMITS = (6.0, 12.0, 18.0, 24.0, 27.0, LEAVE, 33.0, 36.0)
 POLICIES = ('rgb', 'depth', 'prefer', 'average', 'best')
 
 

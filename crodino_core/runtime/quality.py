@@ -24,11 +24,11 @@ from crodino_core.runtime.frame import Frame
 
 MEMORY = 1.0
 """Seconds over which the expected quality is averaged: views differ, a damage stays."""
-LEAVE = 24.0
+LEAVE = 30.0
 """Points of mIoU by which a sensor must be worse than the other to be left out. The mean of both
-is better than either until one is much worse; on clean walks the expected difference reached 22
-where both sensors were of use. Chosen on validation data, see docs/degradation.md."""
-RETURN = 12.0
+is better than either until one is much worse; on clean walks the expected difference comes near 30
+where both sensors are of use. Chosen on validation data, see docs/degradation.md."""
+RETURN = 15.0
 """Points of mIoU: a sensor that was left out is taken in again when it is worse by less."""
 COMPARE_EVERY = 0.3
 """Seconds between two looks at the sensor that is not served; its network has to run for one."""
