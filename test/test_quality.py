@@ -37,6 +37,8 @@ from crodino_core.runtime.selector import FailoverSelector, Selection
 RGB, DEPTH = Modality.RGB, Modality.DEPTH
 FITS = {m: ConfidenceFit(50.0, -50.0, 100.0) for m in Modality}
 """A confidence of 1.0 stands for 50 points, and each hundredth less for one less."""
+UNSURE = 1 - LEAVE / 60
+"""Worse by five thirds of the limit: the mean of a second falls behind by more than the limit."""
 QUALITY = {
     str(m): {'miou': fit.miou, 'offset': fit.offset, 'slope': fit.slope} for m, fit in FITS.items()
 }
@@ -67,13 +69,13 @@ def test_before_anything_is_known_no_sensor_is_worse():
 
 
 def test_a_sensor_whose_confidence_falls_is_left_out_within_a_second():
-    assert watch_after(1.0, color=1.0, range_=0.6).worse is DEPTH
-    assert watch_after(1.0, color=0.6, range_=1.0).worse is RGB
+    assert watch_after(1.0, color=1.0, range_=UNSURE).worse is DEPTH
+    assert watch_after(1.0, color=UNSURE, range_=1.0).worse is RGB
 
 
 def test_a_sensor_that_is_bad_from_the_start_is_left_out_at_once():
     watch = QualityWatch(FITS)
-    learn(watch, 0.0, PERIOD, 0.6, 1.0)
+    learn(watch, 0.0, PERIOD, UNSURE, 1.0)
     assert watch.worse is RGB
 
 
@@ -85,7 +87,7 @@ def test_a_single_unsure_mask_changes_nothing():
 
 
 def test_a_view_that_is_hard_for_both_sensors_changes_nothing():
-    assert watch_after(5.0, color=0.6, range_=0.6).worse is None
+    assert watch_after(5.0, color=UNSURE, range_=UNSURE).worse is None
 
 
 def test_between_the_limits_all_stays_as_it_is():
@@ -99,15 +101,15 @@ def test_between_the_limits_all_stays_as_it_is():
 
 
 def test_a_sensor_is_taken_in_again_when_its_masks_are_good_again():
-    watch = watch_after(3.0, color=1.0, range_=0.6)
+    watch = watch_after(3.0, color=1.0, range_=UNSURE)
     assert watch.worse is DEPTH
     learn(watch, 6.0, 10.0, 1.0, 1.0)
     assert watch.worse is None
 
 
 def test_when_the_sensors_change_places_the_other_one_is_left_out():
-    watch = watch_after(3.0, color=1.0, range_=0.6)
-    learn(watch, 6.0, 10.0, 0.6, 1.0)
+    watch = watch_after(3.0, color=1.0, range_=UNSURE)
+    learn(watch, 6.0, 10.0, UNSURE, 1.0)
     assert watch.worse is RGB
 
 
@@ -121,7 +123,7 @@ def test_masks_seen_seldom_count_as_much_as_the_time_between_them():
 
 
 def test_after_a_time_jump_the_past_counts_no_more():
-    watch = watch_after(3.0, color=1.0, range_=0.6)
+    watch = watch_after(3.0, color=1.0, range_=UNSURE)
     watch.reset()
     assert watch.worse is None
     watch.learn(DEPTH, Signals(1.0), -100.0)
@@ -232,7 +234,7 @@ def test_best_without_a_calibration_averages():
 @pytest.mark.parametrize('prefer', list(Modality))
 def test_a_degraded_sensor_stays_ok_and_is_left_out_without_losing_a_mask(prefer):
     selector = selector_of(prefer=prefer)
-    served = serve(selector, both(80), {0: 1.0, 2.0: 0.6})
+    served = serve(selector, both(80), {0: 1.0, 2.0: UNSURE})
     assert all(each.other is None and each.modality is RGB for each in served[32:])
     assert selector.sensors[DEPTH].state is SensorState.OK
     arrivals = [each.frame.arrival for each in served]
@@ -242,7 +244,7 @@ def test_a_degraded_sensor_stays_ok_and_is_left_out_without_losing_a_mask(prefer
 
 @pytest.mark.parametrize('prefer', list(Modality))
 def test_it_is_fused_again_once_it_is_clear(prefer):
-    served = serve(selector_of(prefer=prefer), both(120), {0: 1.0, 2.0: 0.6, 6.0: 1.0})
+    served = serve(selector_of(prefer=prefer), both(120), {0: 1.0, 2.0: UNSURE, 6.0: 1.0})
     fused = [each.other is not None for each in served[5:]]
     assert sum(a != b for a, b in itertools.pairwise(fused)) == 2
     assert fused[-1]
@@ -250,14 +252,14 @@ def test_it_is_fused_again_once_it_is_clear(prefer):
 
 
 def test_of_a_sensor_that_is_left_out_the_network_runs_at_a_low_rate():
-    served = serve(selector_of(), both(150), {0: 1.0, 2.0: 0.6})
+    served = serve(selector_of(), both(150), {0: 1.0, 2.0: UNSURE})
     looked = [s.standby.arrival for s in served[40:] if s.standby is not None]
     assert min(np.diff(looked)) >= COMPARE_EVERY - PERIOD - 1e-9
     assert len(looked) == pytest.approx(11 / COMPARE_EVERY, rel=0.4)
 
 
 def test_sensors_that_never_show_the_same_instant_are_compared_all_the_same():
-    served = serve(selector_of(prefer=DEPTH), both(80, phase=0.05), {0: 1.0, 2.0: 0.6})
+    served = serve(selector_of(prefer=DEPTH), both(80, phase=0.05), {0: 1.0, 2.0: UNSURE})
     assert all(each.other is None for each in served[5:])
     assert {each.modality for each in served[40:]} == {RGB}
 
@@ -269,7 +271,7 @@ def test_only_a_healthy_sensor_is_looked_at():
 
 def test_a_degraded_sensor_is_served_when_the_better_one_dies():
     selector = selector_of()
-    serve(selector, both(80), {0: 1.0, 2.0: 0.6})
+    serve(selector, both(80), {0: 1.0, 2.0: UNSURE})
     assert selector.worse is DEPTH
     arrivals = np.arange(8.0, 10.0, PERIOD)
     served = drive(selector, [depth(at + 0.005, seed=i) for i, at in enumerate(arrivals)])
@@ -330,12 +332,12 @@ def test_masks_of_two_good_sensors_are_fused(bundle):
 
 
 def test_a_robot_that_starts_with_a_degraded_sensor_soon_leaves_it_out(bundle):
-    made, _ = segment(bundle, color=1.0, range_=0.6)
+    made, _ = segment(bundle, color=1.0, range_=UNSURE)
     assert {(each.modality, each.fused) for each in made[6:]} == {(RGB, False)}
 
 
 def test_the_network_that_is_left_out_costs_a_third_at_10_hz(bundle):
-    _, engines = segment(bundle, color=1.0, range_=0.6, count=90)
+    _, engines = segment(bundle, color=1.0, range_=UNSURE, count=90)
     assert engines[RGB].runs == 90
     assert engines[DEPTH].runs <= 36
 
