@@ -19,7 +19,6 @@ MAIN: dict[str, list[str]] = {'independent': ['method=independent'], 'crodino': 
 ABLATIONS: dict[str, list[str]] = {
     BALANCED: [],
     'auxiliary alone': ['loss.mixup=0', 'loss.contrastive=0', 'loss.auxiliary_shared=false'],
-    'half mixed': [*ALL_MIXED, 'loss.mixup_every=2'],
     'contrast 0.5': [*ALL_MIXED, 'loss.contrastive=0.5'],
     'without contrast': [*ALL_MIXED, 'loss.contrastive=0'],
     'without mixup': [*ALL_MIXED, 'loss.mixup=0'],
