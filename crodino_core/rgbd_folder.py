@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,6 @@ from crodino_core.labels import UNLABELLED, LabelSet
 from crodino_core.strict_yaml import load_strictly
 
 MILLIMETRES = 0.001
-CAMERA_KEYS = [
-    'depth', 'origin', 'frames', 'width', 'height', 'model', 'fx', 'fy', 'cx', 'cy', 'K', 'D'
-]  # fmt: skip
-"""Of camera.yaml; all but `depth` are for people."""
 DEPTH_KEYS = ['scale_to_metres', 'invalid', 'encoding', 'kind', 'range_mm']
 """Of `depth` in it; all but the first two are for people."""
 
@@ -55,7 +52,7 @@ class RgbdFolder:
         """Read the description of the data set, not its images.
 
         :raises CrodinoError: the folder lacks a file, one cannot be read, or camera.yaml has a key
-            that is not known.
+            for depth that is not known.
         """
         self.path = Path(path)
         for needed in ('classes.yaml', 'splits.json'):
@@ -148,8 +145,21 @@ class RgbdFolder:
         except (OSError, yaml.YAMLError) as error:
             reason = ' '.join(str(error).split())
             raise CrodinoError(f'{camera} cannot be read: {reason}') from error
-        content = _mapping(content, CAMERA_KEYS, f'{camera}')
-        depth = _mapping(content.get('depth'), DEPTH_KEYS, f'{camera}: depth')
+        content = _mapping(content, f'{camera}')
+        for key in content.keys() - {'depth'}:
+            # The rest of the file is for people; this was meant for us.
+            if key in DEPTH_KEYS[:2] or get_close_matches(str(key), ['depth'], cutoff=0.8):
+                raise CrodinoError(
+                    f'{camera} has a key {key!r}; depth: {{scale_to_metres: {MILLIMETRES}}} was '
+                    'expected'
+                )
+        depth = _mapping(content.get('depth'), f'{camera}: depth')
+        for key in depth:
+            if key not in DEPTH_KEYS:
+                raise CrodinoError(
+                    f'{camera}: depth has an unknown key {key!r}{nearest(key, DEPTH_KEYS)}; write '
+                    'notes as # comments'
+                )
         if depth.get('invalid', 0) != 0:
             raise CrodinoError(
                 f'{camera}: invalid is {depth["invalid"]!r}; write pixels without a measurement '
@@ -169,10 +179,10 @@ class RgbdFolder:
         return metres
 
 
-def _mapping(content: object, known: list[str], where: str) -> dict[str, Any]:
+def _mapping(content: object, where: str) -> dict[str, Any]:
     """Return a mapping of camera.yaml; nothing at all is an empty one.
 
-    :raises CrodinoError: it is something else, or has a key that nobody reads.
+    :raises CrodinoError: it is something else.
     """
     if content is None:
         return {}
@@ -181,12 +191,6 @@ def _mapping(content: object, known: list[str], where: str) -> dict[str, Any]:
             f'{where} is {content!r}; a mapping was expected, as '
             f'depth: {{scale_to_metres: {MILLIMETRES}}}'
         )
-    for key in content:
-        if key not in known:
-            raise CrodinoError(
-                f'{where} has an unknown key {key!r}{nearest(key, known)}; write notes as # '
-                'comments'
-            )
     return content
 
 

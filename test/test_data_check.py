@@ -246,7 +246,7 @@ def test_one_class_is_too_few_to_be_told_apart(folder: Path) -> None:
 
     (error,) = check(folder).errors
 
-    assert 'has one class (floor)' in error and error == start_training(folder)
+    assert 'has one class (floor)' in error
 
 
 def test_the_start_of_training_counts_all_bad_frames(folder: Path) -> None:

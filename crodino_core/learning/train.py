@@ -10,6 +10,7 @@ from crodino_core.errors import CrodinoError, UsageError
 from crodino_core.learning import checkpoint, processes, run_folder
 from crodino_core.learning.allocator import keep_freed_memory
 from crodino_core.learning.config import FolderSource, TrainConfig
+from crodino_core.learning.data.check import FEWEST_CLASSES, too_few_classes
 from crodino_core.learning.data.samples import load_source, training_batches
 from crodino_core.learning.models.encoder import OUTPUT_STRIDE
 from crodino_core.learning.run_log import forget_rows_after
@@ -58,11 +59,8 @@ def _train(config: TrainConfig, run: Path, resume: bool, device: torch.device) -
             f'see one value; a batch of 2 or a side of {2 * OUTPUT_STRIDE} pixels was expected'
         )
     labels = RgbdFolder(config.data.validation.path).labels
-    if len(labels) < 2:
-        raise CrodinoError(
-            f'{config.data.validation.path} has one class, {labels.names[0]}; masks tell classes '
-            'apart: at least two were expected in its classes.yaml'
-        )
+    if len(labels) < FEWEST_CLASSES:
+        raise CrodinoError(too_few_classes(RgbdFolder(config.data.validation.path)))
     # Before anything is read or written: a split that is not there is found within seconds.
     for source in (*config.data.sources, config.data.validation):
         if isinstance(source, FolderSource):

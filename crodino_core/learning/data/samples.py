@@ -14,11 +14,7 @@ from crodino_core.errors import CrodinoError
 from crodino_core.labels import UNLABELLED, LabelSet
 from crodino_core.learning import processes
 from crodino_core.learning.config import FolderSource, ScenesSource, TrainConfig
-from crodino_core.learning.data.check import (
-    FEWEST_CLASSES,
-    too_few_classes,
-    unlabelled_split,
-)
+from crodino_core.learning.data.check import unlabelled_split
 from crodino_core.learning.data.scenes import CLASS_NAMES, Camera, Scene
 from crodino_core.learning.decoupled_augment import DecoupledAugment
 from crodino_core.learning.photometric import DepthPipeline, RgbPipeline
@@ -138,8 +134,6 @@ def _load_folder(
 ) -> list[RgbdSample]:
     folder = RgbdFolder(source.path)
     folder.require_classes(labels, 'the other source')
-    if len(labels) < FEWEST_CLASSES:
-        raise CrodinoError(too_few_classes(folder))
     names = folder.names(source.split)
     with progress_bar() as bar:
         bar.disable = not processes.is_first()
