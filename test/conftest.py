@@ -25,7 +25,7 @@ if importlib.util.find_spec('torch') is None:
         f'test_{name}.py'
         for name in (
             *('allocator', 'bench_training', 'data_check', 'data_from_bag', 'decoupled_augment'),
-            *('export', 'loader_speed', 'losses', 'methods', 'processes', 'train'),
-            *('train_config', 'twin'),
+            *('export', 'loader_speed', 'losses', 'methods', 'optimiser', 'processes', 'train'),
+            *('train_config', 'twin', 'validate'),
         )
     ]
