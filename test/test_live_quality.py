@@ -77,7 +77,9 @@ def test_a_fogged_camera_makes_the_node_serve_depth_until_it_is_clear(
     assert states(node) == HEALTHY
     assert tasks['output'].level == DiagnosticStatus.WARN
     expected = {pair.key: pair.value for pair in tasks['output'].values}
-    assert float(expected['expected_miou_rgb']) < float(expected['expected_miou_depth']) - LEAVE
+    # The message has two digits; the decision fell at once when the limit was passed.
+    limit = float(expected['expected_miou_depth']) - LEAVE
+    assert float(expected['expected_miou_rgb']) <= limit + 0.01
     count = len(masks)
     world.play(cameras, lambda: len(masks) > count + 10)
     # A depth image that a busy machine holds up may be stood in for.
