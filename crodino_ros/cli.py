@@ -70,7 +70,8 @@ def main() -> None:
     try:
         app()
     except CrodinoError as error:
-        print(f'crodino: {error}', file=sys.stderr)
+        # In one write: several processes of torchrun share the terminal.
+        print(f'crodino: {error}\n', end='', file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # a disk that is full, a folder that is read-only
         if error.filename is None and error.errno not in NO_ROOM:
